@@ -1,0 +1,74 @@
+"""Where each file of a warehouse lives. Paths only: nothing here opens, locks or parses anything."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SQL_DIR = Path(__file__).resolve().parent.parent / "sql"
+
+PRIVATE_DIR_MODE = 0o700
+PRIVATE_FILE_MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and files below one RECOUP_WAREHOUSE_DIR."""
+
+    root: Path
+
+    @property
+    def archive(self) -> Path:
+        """Response bodies as received and their ledgers; private, the source of truth."""
+        return self.root / "archive"
+
+    @property
+    def work(self) -> Path:
+        """The pipeline's own files; private, never opened by readers."""
+        return self.root / "work"
+
+    @property
+    def work_file(self) -> Path:
+        """The database that the pipeline writes."""
+        return self.work / "recoup.duckdb"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held with flock by the one writer."""
+        return self.work / "writer.lock"
+
+    @property
+    def privacy_key_file(self) -> Path:
+        """The random per-warehouse hash key, used when RECOUP_PRIVACY_KEY is not set."""
+        return self.work / "privacy.key"
+
+    @property
+    def scratch(self) -> Path:
+        """Staging and spill files of the running load; emptied by the next one."""
+        return self.work / "scratch"
+
+    @property
+    def snapshots(self) -> Path:
+        """Published copies, one numbered folder each."""
+        return self.root / "snapshots"
+
+    @property
+    def current(self) -> Path:
+        """Symlink to the snapshot that people open."""
+        return self.root / "current"
+
+    @property
+    def published_file(self) -> Path:
+        """The file that analysts and BI tools open, read-only."""
+        return self.current / "recoup.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's run history, event log and schedule state."""
+        return self.root / "dagster_home"
+
+    def prepare(self) -> None:
+        """Create the folders, private ones with mode 0700."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for folder in (self.archive, self.work, self.scratch, self.dagster_home):
+            folder.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
+            folder.chmod(PRIVATE_DIR_MODE)
+        self.snapshots.mkdir(exist_ok=True)

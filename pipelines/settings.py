@@ -1,0 +1,125 @@
+"""All settings, typed, read once from the environment or `.env`. No other module reads the environment."""
+
+import ipaddress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from pipelines.errors import BadSettings
+from pipelines.layout import Layout
+
+
+class PrivateColumn(StrEnum):
+    """Columns that leave only a hash and a size unless RECOUP_PRIVACY_KEEP names them."""
+
+    PROMPT = "prompt"
+    OWNER_EMAIL = "owner_email"
+    PAYLOAD = "payload"
+    OUTPUT = "output"
+    STACK_TRACE = "stack_trace"
+    ENV_USER = "env_user"
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """One field per environment variable, `RECOUP_` + the field's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="RECOUP_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    api_url: str = "https://recoup-api.vercel.app"
+    api_key: SecretStr | None = None
+    account_ids: CommaSeparated = ()
+    artist_account_ids: CommaSeparated = ()
+    task_ids: CommaSeparated = ()
+    warehouse_dir: Path = Path("warehouse")
+    reporting_timezone: str = "UTC"
+    privacy_key: SecretStr | None = None
+    privacy_keep: Annotated[frozenset[PrivateColumn], NoDecode] = frozenset()
+    snapshots_kept: int = Field(default=5, ge=3, le=1000)
+
+    run_details: Literal["auto", "off"] = "auto"
+    details_per_poll: int = Field(default=100, ge=0, le=10_000)
+    concurrency: int = Field(default=4, ge=1, le=32)
+    timeout_seconds: float = Field(default=90, ge=1, le=600)
+    max_attempts: int = Field(default=5, ge=1, le=20)
+    max_body_megabytes: int = Field(default=256, ge=1, le=4096)
+    lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
+    memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
+    poll_interval_min_seconds: int = Field(default=300, ge=30)
+    poll_interval_max_seconds: int = Field(default=21_600, ge=60)
+    poll_runs_kept: int = Field(default=200, ge=1)
+
+    @field_validator("account_ids", "artist_account_ids", "task_ids", "privacy_keep", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("api_key", "privacy_key", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("api_url")
+    @classmethod
+    def _https_unless_loopback(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an origin like https://recoup-api.vercel.app")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("must be https: only loopback may be plain http, since the key travels with it")
+        if parts.path.strip("/") or parts.query or parts.username:
+            raise ValueError("must be an origin without path, query or credentials")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("reporting_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError) as error:
+            raise ValueError("must be an IANA zone like Europe/Berlin") from error
+        return value
+
+    @property
+    def layout(self) -> Layout:
+        """The files below `warehouse_dir`, absolute."""
+        return Layout(self.warehouse_dir.expanduser().resolve())
+
+    @property
+    def is_filtered(self) -> bool:
+        """True when filters make every poll partial, so that it can mark nothing deleted."""
+        return bool(self.artist_account_ids or self.task_ids)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> "Settings":
+        """Read the environment; overrides win. Raises BadSettings naming each variable, never its value."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"RECOUP_{'_'.join(str(part) for part in fault['loc'][:1]).upper()} "
+                f"{fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors()
+            )
+            raise BadSettings(f"{faults}. See .env.example for every variable and its form") from error
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name can only mean this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
