@@ -1,0 +1,149 @@
+"""One poll from the archive into core, in one transaction. Fetching belongs to poll.py, SQL to sql/flatten.
+
+Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.archive import Archive, PollRecord, PollStart, Stored
+from pipelines.coverage import record_gaps
+from pipelines.ledger import poll_row, write_ledger
+from pipelines.recoup import privacy
+from pipelines.settings import Settings
+from pipelines.sqlfiles import run_flatten
+from pipelines.staging import Staged, Stager
+from pipelines.suspicion import suspect_reasons
+from pipelines.warehouse import Connection
+
+COUNTED = ("tasks", "runs")
+
+
+class LoadSession:
+    """Loads one poll: stage what was fetched (tasks, then details), then `commit` all of it or none of it."""
+
+    def __init__(self, con: Connection, archive: Archive, settings: Settings, start: PollStart) -> None:
+        self._con = con
+        self._start = start
+        key = privacy.hash_key(settings.privacy_key, settings.layout.privacy_key_file)
+        inner, outer = privacy.hmac_pads(key)
+        self._set("hmac_inner", inner)
+        self._set("hmac_outer", outer)
+        self._set("privacy_keep", [column.value for column in settings.privacy_keep])
+        self._set("poll_id", start.poll_id)
+        self._set("observed_at", start.started_at)
+        run_flatten(con, "00_session")
+        run_flatten(con, "01_stage_tables")
+        live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
+        known = {row[0] for row in live}
+        self._stager = Stager(con, archive, settings.layout.scratch, known, privacy.hash_seed(key))
+
+    @property
+    def found(self) -> Staged:
+        """What staging met beside rows: counts, rejects, unknown keys."""
+        return self._stager.found
+
+    def stage(self, responses: Sequence[Stored]) -> None:
+        """Read archived responses into the stage. Raises BadPayload when one is not what the API documents."""
+        self._stager.stage(responses)
+
+    def preview(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Merge what is staged, ask `query` of the result, and take the merge back."""
+        self._con.execute("begin")
+        try:
+            self._merge()
+            return self._con.execute(query, list(parameters)).fetchall()
+        finally:
+            self._con.execute("rollback")
+
+    def commit(self, record: PollRecord) -> dict[str, Any]:
+        """Merge the staged poll and write its ledger rows, in one transaction; return its row of core.polls."""
+        self._con.execute("begin")
+        try:
+            counts = self._merge()
+            row = poll_row(record, self.found, counts)
+            write_ledger(self._con, record, row, self.found)
+            self._con.execute("commit")
+        except BaseException:
+            self._con.execute("rollback")
+            raise
+        return row
+
+    def _merge(self) -> dict[str, Any]:
+        before = self._sizes()
+        run_flatten(self._con, "10_observe_tasks")
+        run_flatten(self._con, "11_merge_tasks")
+        reasons = suspect_reasons(self._con, self._start, self.found)
+        self._set("may_delete", self._start.is_full_scope and not reasons)
+        self._set("accept_deletions", self._start.accept_deletions)
+        self._set("polled_accounts", self._start.account_ids)
+        run_flatten(self._con, "14_deletions")
+        missing = record_gaps(self._con, self._start.poll_id)
+        run_flatten(self._con, "15_observations")
+        run_flatten(self._con, "12_merge_runs")
+        run_flatten(self._con, "13_merge_attempts_and_tags")
+        run_flatten(self._con, "16_heal")
+        after = self._sizes()
+        return {
+            "suspect_reasons": reasons,
+            "missing_run_count": missing,
+            "new_task_count": after["tasks"] - before["tasks"],
+            "new_run_count": after["runs"] - before["runs"],
+            **self._tallies(),
+        }
+
+    def _tallies(self) -> dict[str, int]:
+        names = [
+            "task_count",
+            "unchanged_task_count",
+            "run_count",
+            "suspect_task_count",
+            "changed_task_count",
+            "changed_run_count",
+            "deleted_task_count",
+            "deletions_withheld_count",
+            "recovered_run_count",
+        ]
+        row = self._con.execute(
+            """
+            select
+                (select count(*) from observed),
+                (select count(*) from observed where not is_changed),
+                (select coalesce(sum(run_count) filter (where not is_unknown), 0)::bigint from observed),
+                (select count(*) from observed where is_unknown),
+                (select count(*) from new_versions where not is_opening),
+                (select count(*) from known_runs),
+                (select count(*) from deletable),
+                (select count(*) from absent where task_id not in (select task_id from deletable)),
+                (
+                    select count(*)
+                    from core.runs
+                    where first_poll_id = getvariable('poll_id')
+                        and found_by <> 'window'
+                )
+            """
+        ).fetchone()
+        return dict(zip(names, row or (), strict=True))
+
+    def _sizes(self) -> Counter[str]:
+        return Counter(
+            {name: self._con.execute(f"select count(*) from core.{name}").fetchone()[0] for name in COUNTED}  # type: ignore[index]  # noqa: S608
+        )
+
+    def _set(self, name: str, value: Any) -> None:
+        self._con.execute(f"set variable {name} = ?", [value])
+
+
+def load_record(con: Connection, archive: Archive, settings: Settings, record: PollRecord) -> dict[str, Any]:
+    """Load a poll as its ledger tells it. A failed or interrupted poll leaves only its ledger rows."""
+    if record.end is None or not record.end.is_ok:
+        row = poll_row(record, Staged(), {})
+        con.execute("begin")
+        write_ledger(con, record, row, Staged())
+        con.execute("commit")
+        return row
+    session = LoadSession(con, archive, settings, record.start)
+    session.stage([stored for stored in record.responses if stored.kind == "tasks"])
+    session.stage([stored for stored in record.responses if stored.kind != "tasks"])
+    return session.commit(record)

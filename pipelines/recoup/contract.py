@@ -1,0 +1,155 @@
+"""The pydantic models that *are* the contract of the Recoup API, for both shapes it answers in.
+
+Field meanings are in docs/source.md. TypedDicts: only validity matters, no object is kept. Splitting bodies and
+quarantine do not belong here (gate.py).
+"""
+
+from typing import Annotated, Any, NotRequired
+
+from pydantic import AwareDatetime, ConfigDict, FailFast, Field, GetPydanticSchema, TypeAdapter, with_config
+from pydantic_core import core_schema
+from typing_extensions import TypedDict
+
+# Free-form values (payload, output, metadata, error, related runs) may be anything and are never built as Python
+# objects: whatever is not null "fails" into the default, at no cost.
+Opaque = Annotated[
+    Any,
+    GetPydanticSchema(
+        lambda _source, _handler: core_schema.with_default_schema(
+            core_schema.none_schema(), default=None, on_error="default"
+        )
+    ),
+]
+Text = Annotated[str, Field(strict=True)] | None
+Identifier = Annotated[str, Field(strict=True, min_length=1, max_length=512)]
+Instant = Annotated[AwareDatetime, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)] | None
+# DECIMAL(38, 20) holds 18 digits before the point; sums need room. Money is never negative upstream.
+Cents = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None
+Milliseconds = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None
+Count = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None
+
+
+class _Closed:
+    config = ConfigDict(extra="forbid")
+
+
+@with_config(_Closed.config)
+class Env(TypedDict):
+    """`env` of a run; `user` only in development."""
+
+    id: NotRequired[Text]
+    name: NotRequired[Text]
+    user: NotRequired[Opaque]
+
+
+@with_config(_Closed.config)
+class Generator(TypedDict):
+    """`schedule.generator`: the cron expression behind a schedule."""
+
+    type: NotRequired[Text]
+    expression: NotRequired[Text]
+    description: NotRequired[Text]
+
+
+@with_config(_Closed.config)
+class Schedule(TypedDict):
+    """`schedule` of a retrieved run; absent after the schedule was deleted."""
+
+    id: NotRequired[Text]
+    externalId: NotRequired[Text]
+    deduplicationKey: NotRequired[Text]
+    generator: NotRequired[Generator | None]
+
+
+@with_config(_Closed.config)
+class Attempt(TypedDict):
+    """One entry of `attempts`: documented, and empty or absent in what the server sends today."""
+
+    id: Identifier
+    status: Identifier
+    createdAt: Instant
+    updatedAt: Instant
+    startedAt: NotRequired[Instant | None]
+    completedAt: NotRequired[Instant | None]
+    error: NotRequired[Opaque]
+
+
+@with_config(_Closed.config)
+class Run(TypedDict):
+    """A run: list shape, retrieve shape or documented shape. Optional fields are absent or null."""
+
+    id: Identifier
+    status: Identifier
+    taskIdentifier: NotRequired[Text]
+    createdAt: Instant
+    updatedAt: Instant
+    startedAt: NotRequired[Instant | None]
+    finishedAt: NotRequired[Instant | None]
+    delayedUntil: NotRequired[Instant | None]
+    expiredAt: NotRequired[Instant | None]
+    idempotencyKey: NotRequired[Text]
+    version: NotRequired[Text]
+    isTest: NotRequired[Flag]
+    ttl: NotRequired[Annotated[str, Field(strict=True)] | float | None]
+    tags: NotRequired[list[Annotated[str, Field(strict=True)]] | None]
+    costInCents: NotRequired[Cents]
+    baseCostInCents: NotRequired[Cents]
+    durationMs: NotRequired[Milliseconds]
+    depth: NotRequired[Count]
+    metadata: NotRequired[Opaque]
+    env: NotRequired[Env | None]
+    taskKind: NotRequired[Text]
+    region: NotRequired[Text]
+    isQueued: NotRequired[Flag]
+    isExecuting: NotRequired[Flag]
+    isWaiting: NotRequired[Flag]
+    isCompleted: NotRequired[Flag]
+    isSuccess: NotRequired[Flag]
+    isFailed: NotRequired[Flag]
+    isCancelled: NotRequired[Flag]
+    triggerFunction: NotRequired[Text]
+    batchId: NotRequired[Text]
+    payload: NotRequired[Opaque]
+    output: NotRequired[Opaque]
+    payloadPresignedUrl: NotRequired[Opaque]
+    outputPresignedUrl: NotRequired[Opaque]
+    error: NotRequired[Opaque]
+    schedule: NotRequired[Schedule | None]
+    relatedRuns: NotRequired[Opaque]
+    attemptCount: NotRequired[Count]
+    attempts: NotRequired[list[Attempt] | None]
+    title: NotRequired[Opaque]
+    email_subject: NotRequired[Opaque]
+
+
+@with_config(_Closed.config)
+class Task(TypedDict):
+    """A task with its window: at most five runs, of the last seven days."""
+
+    id: Identifier
+    title: NotRequired[Text]
+    prompt: NotRequired[Text]
+    schedule: NotRequired[Text]
+    account_id: NotRequired[Text]
+    artist_account_id: NotRequired[Text]
+    enabled: NotRequired[Flag]
+    trigger_schedule_id: NotRequired[Text]
+    model: NotRequired[Text]
+    last_run: NotRequired[Instant | None]
+    next_run: NotRequired[Instant | None]
+    created_at: NotRequired[Instant | None]
+    updated_at: NotRequired[Instant | None]
+    recent_runs: NotRequired[list[Run] | None]
+    upcoming: NotRequired[list[Instant] | None]
+    timezone: NotRequired[Text]
+    owner_email: NotRequired[Text]
+    trigger_lookup_failed: NotRequired[Flag]
+    artist_name: NotRequired[Text]
+
+
+TASKS: TypeAdapter[list[Task]] = TypeAdapter(Annotated[list[Task], FailFast()])
+RUNS: TypeAdapter[list[Run]] = TypeAdapter(Annotated[list[Run], FailFast()])
+TASK: TypeAdapter[Task] = TypeAdapter(Task)
+RUN: TypeAdapter[Run] = TypeAdapter(Run)
+ATTEMPT: TypeAdapter[Attempt] = TypeAdapter(Attempt)

@@ -1,0 +1,12 @@
+create table if not exists core.responses (
+    poll_id varchar not null,
+    response_number integer not null,
+    kind varchar not null,
+    request varchar not null,
+    http_status integer,
+    requested_at timestamptz not null,
+    received_at timestamptz not null,
+    tries_count integer not null,
+    body_bytes bigint not null,
+    body_hash varchar
+);

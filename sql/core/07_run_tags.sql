@@ -1,0 +1,4 @@
+create table if not exists core.run_tags (
+    run_id varchar not null,
+    tag varchar not null
+);

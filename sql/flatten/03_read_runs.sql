@@ -1,0 +1,22 @@
+-- One NDJSON line per run of /api/tasks/runs: {"n": response, "i": position, "k": kind, "r": run}. Rows of the listing carry no task:
+-- payload.externalId names it (it survives the deletion of the schedule), then schedule.externalId.
+create or replace temp table run_batch as
+select
+    n as response_number,
+    i as position,
+    p.observed_at,
+    coalesce(
+        case when json_type(r.payload) = 'OBJECT' then json_extract_string(r.payload, '$.externalId') end,
+        r.schedule.externalId
+    ) as task_id,
+    case when json_type(r.payload) = 'OBJECT' then json_extract_string(r.payload, '$.scheduleId') end as schedule_id,
+    case when k = 'run' then 'retrieve' else 'listing' end as found_by,
+    r
+from read_json(
+    getvariable('stage_file'),
+    format = 'newline_delimited',
+    maximum_object_size = getvariable('largest_line'),
+    columns = {n: 'INTEGER', i: 'INTEGER', k: 'VARCHAR', r: '{run_struct}'}
+)
+left join stage_responses as p
+    on p.response_number = n;

@@ -1,0 +1,94 @@
+-- One row per task seen in this poll, changed or not, beside what was known before; then its coverage verdict.
+create or replace temp table seen as
+with candidates as (
+
+    select
+        response_number,
+        position,
+        observed_at,
+        task_id,
+        schedule_id,
+        timezone,
+        coalesce(is_enabled_reported, true) as is_enabled,
+        coalesce(is_trigger_lookup_failed, false) as is_trigger_lookup_failed,
+        run_count,
+        window_oldest_run_at,
+        window_newest_run_at,
+        window_run_ids,
+        task_hash,
+        true as is_changed
+    from stage.tasks
+
+    union all
+
+    select
+        u.response_number,
+        u.position,
+        u.observed_at,
+        t.task_id,
+        t.schedule_id,
+        t.timezone,
+        t.is_enabled,
+        coalesce(t.is_trigger_lookup_failed, false),
+        t.window_run_count,
+        t.window_oldest_run_at,
+        t.window_newest_run_at,
+        t.window_run_ids,
+        t.source_hash,
+        false
+    from stage.unchanged as u
+    inner join core.tasks as t
+        on t.source_hash = u.task_hash
+
+)
+
+-- The same task twice in one poll (two scopes, or a duplicate in the body): the later one counts.
+select *
+from candidates
+qualify row_number() over (partition by task_id order by response_number desc, position desc) = 1;
+
+create or replace temp table observed as
+with compared as (
+
+    select
+        s.*,
+        p.task_id is null as is_new,
+        p.observed_until_at as known_until_at,
+        p.window_schedule_id as known_schedule_id,
+        p.window_newest_run_at as known_newest_run_at,
+        -- An unchanged body repeats its verdict; only a changed one can newly be an outage.
+        case
+            when not s.is_changed then coalesce(p.last_verdict = 'unknown', false)
+            when s.is_trigger_lookup_failed then true
+            when s.schedule_id is null or s.run_count > 0 then false
+            when s.timezone is null then true
+            -- The list was answered, yet a run that must still be in it is gone.
+            else coalesce(
+                p.window_schedule_id = s.schedule_id
+                and p.window_newest_run_at > s.observed_at - interval 7 days + interval 1 hour,
+                false
+            )
+        end as is_unknown,
+        s.run_count >= 5 as is_saturated
+    from seen as s
+    left join core.tasks as p
+        on p.task_id = s.task_id
+
+)
+
+select
+    *,
+    greatest(known_newest_run_at, known_until_at - interval 60 seconds) as hole_from_at,
+    case
+        when is_unknown or known_until_at is null then null
+        when known_schedule_id is distinct from schedule_id and known_schedule_id is not null
+            then coalesce(window_oldest_run_at, observed_at)
+        when schedule_id is null then null
+        when is_saturated then window_oldest_run_at
+        else observed_at - interval 7 days
+    end as hole_to_at,
+    known_until_at is not null and known_schedule_id is not null and known_schedule_id is distinct from schedule_id
+        and not is_unknown as is_schedule_replaced,
+    known_until_at is not null and known_schedule_id is null and schedule_id is not null as is_newly_scheduled,
+    is_saturated and window_oldest_run_at <= known_newest_run_at as is_overlapping
+from compared;

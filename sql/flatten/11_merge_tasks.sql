@@ -1,0 +1,174 @@
+-- SCD2 first (it compares with what core.tasks still says), then the tasks themselves.
+create or replace temp table incoming as
+select
+    s.* exclude (timezone, owner_email_hash, owner_email),
+    -- Null is ambiguous upstream: no schedule, or its read failed; no owner, or the look-up failed. What was known stays.
+    coalesce(s.timezone, p.timezone) as timezone,
+    coalesce(s.owner_email_hash, p.owner_email_hash) as owner_email_hash,
+    coalesce(s.owner_email, p.owner_email) as owner_email,
+    coalesce(s.is_enabled_reported, true) as is_enabled,
+    o.is_unknown
+from stage.tasks as s
+inner join observed as o
+    on o.task_id = s.task_id
+    and o.response_number = s.response_number
+    and o.position = s.position
+left join core.tasks as p
+    on p.task_id = s.task_id;
+
+create or replace temp table new_versions as
+select
+    i.*,
+    coalesce(v.version_number, 0) + 1 as version_number,
+    v.task_id is null or v.valid_to is not null as is_opening,
+    list_filter(
+        [
+            case when i.title is distinct from v.title then 'title' end,
+            case when i.prompt_hash is distinct from v.prompt_hash then 'prompt' end,
+            case when i.schedule is distinct from v.schedule then 'schedule' end,
+            case when i.timezone is distinct from v.timezone then 'timezone' end,
+            case when i.schedule_id is distinct from v.schedule_id then 'schedule_id' end,
+            case when i.model is distinct from v.model then 'model' end,
+            case when i.is_enabled is distinct from v.is_enabled then 'is_enabled' end,
+            case when i.account_id is distinct from v.account_id then 'account_id' end,
+            case when i.artist_account_id is distinct from v.artist_account_id then 'artist_account_id' end,
+            case when i.owner_email_hash is distinct from v.owner_email_hash then 'owner_email' end
+        ],
+        lambda name: name is not null
+    ) as changed_columns
+from incoming as i
+left join core.task_versions as v
+    on v.task_id = i.task_id
+    and v.is_current
+where v.task_id is null
+    or v.valid_to is not null
+    or len(changed_columns) > 0;
+
+update core.task_versions as v
+set
+    valid_to = coalesce(v.valid_to, n.observed_at),
+    is_current = false
+from new_versions as n
+where v.task_id = n.task_id
+    and v.is_current;
+
+insert into core.task_versions by name
+select
+    task_id,
+    version_number,
+    observed_at as valid_from,
+    null::timestamptz as valid_to,
+    true as is_current,
+    case when is_opening then [] else changed_columns end as changed_columns,
+    title,
+    schedule,
+    timezone,
+    schedule_id,
+    model,
+    is_enabled,
+    account_id,
+    artist_account_id,
+    owner_email_hash,
+    prompt_hash,
+    prompt_length
+from new_versions;
+
+create or replace temp table departed as
+-- Runs of the previous window that are not in the new one: they were last seen when the task was.
+select
+    d.run_id,
+    d.last_seen_at
+from (
+    select
+        unnest(p.window_run_ids) as run_id,
+        p.observed_until_at as last_seen_at,
+        o.window_run_ids as now_shown
+    from core.tasks as p
+    inner join observed as o
+        on o.task_id = p.task_id
+    where o.is_changed
+        and not o.is_unknown
+        and p.observed_until_at is not null
+) as d
+where not list_contains(d.now_shown, d.run_id);
+
+create or replace temp table merged_tasks as
+select
+    i.task_id,
+    i.title,
+    i.schedule,
+    i.timezone,
+    i.account_id,
+    i.artist_account_id,
+    coalesce(i.artist_name, p.artist_name) as artist_name,
+    i.is_enabled,
+    i.is_enabled_reported,
+    i.schedule_id,
+    i.model,
+    i.owner_email_hash,
+    i.owner_email,
+    i.prompt_hash,
+    i.prompt_length,
+    i.prompt,
+    coalesce(i.last_run_reported_at, p.last_run_reported_at) as last_run_reported_at,
+    coalesce(i.next_run_reported_at, p.next_run_reported_at) as next_run_reported_at,
+    coalesce(i.created_at, p.created_at) as created_at,
+    coalesce(i.updated_at, p.updated_at) as updated_at,
+    i.is_trigger_lookup_failed,
+    coalesce(p.first_seen_at, o.observed_at) as first_seen_at,
+    o.observed_at as last_seen_at,
+    null::timestamptz as deleted_at,
+    case
+        when o.is_unknown then p.observed_from_at
+        else coalesce(p.observed_from_at, o.window_oldest_run_at, o.observed_at)
+    end as observed_from_at,
+    case when o.is_unknown then p.observed_until_at else o.observed_at end as observed_until_at,
+    case when o.is_unknown then 'unknown' else 'known' end as last_verdict,
+    case
+        when not o.is_unknown then null
+        else coalesce(p.unknown_since_at, o.observed_at)
+    end as unknown_since_at,
+    getvariable('poll_id') as last_poll_id,
+    case when o.is_unknown then p.window_schedule_id else o.schedule_id end as window_schedule_id,
+    case when o.is_unknown then coalesce(p.window_run_count, 0) else o.run_count end as window_run_count,
+    case when o.is_unknown then p.window_oldest_run_at else o.window_oldest_run_at end as window_oldest_run_at,
+    case when o.is_unknown then p.window_newest_run_at else o.window_newest_run_at end as window_newest_run_at,
+    case when o.is_unknown then coalesce(p.window_run_ids, []) else o.window_run_ids end as window_run_ids,
+    i.task_hash as source_hash
+from incoming as i
+inner join observed as o
+    on o.task_id = i.task_id
+left join core.tasks as p
+    on p.task_id = i.task_id;
+
+delete from core.tasks where task_id in (select task_id from merged_tasks);
+
+insert into core.tasks by name select * from merged_tasks;
+
+update core.tasks as t
+set
+    last_seen_at = o.observed_at,
+    last_poll_id = getvariable('poll_id'),
+    observed_until_at = case when o.is_unknown then t.observed_until_at else o.observed_at end
+from observed as o
+where o.task_id = t.task_id
+    and not o.is_changed;
+
+delete from core.upcoming_ticks
+where task_id in (
+    select o.task_id
+    from observed as o
+    inner join incoming as i
+        on i.task_id = o.task_id
+    -- An empty list is an announcement only when there is no schedule; else the read behind it failed.
+    where len(i.upcoming) > 0
+        or o.schedule_id is null
+);
+
+insert into core.upcoming_ticks
+select distinct
+    i.task_id,
+    tick.tick_at,
+    i.observed_at
+from incoming as i,
+    unnest(i.upcoming) as tick(tick_at);
