@@ -81,50 +81,49 @@ class LoadSession:
         run_flatten(self._con, "14_deletions")
         missing = record_gaps(self._con, self._start.poll_id)
         run_flatten(self._con, "15_observations")
-        run_flatten(self._con, "12_merge_runs")
-        run_flatten(self._con, "13_merge_attempts_and_tags")
-        run_flatten(self._con, "16_heal")
+        changed_runs = self._merge_runs(has_gaps=missing > 0)
         after = self._sizes()
         return {
             "suspect_reasons": reasons,
             "missing_run_count": missing,
             "new_task_count": after["tasks"] - before["tasks"],
             "new_run_count": after["runs"] - before["runs"],
+            "changed_run_count": changed_runs,
             **self._tallies(),
         }
 
+    def _merge_runs(self, *, has_gaps: bool) -> int:
+        """Merge staged runs, attempts and tags, heal gaps; return how many known runs were written again."""
+        staged = self._con.execute("select 1 from stage.runs limit 1").fetchone() is not None
+        changed = 0
+        if staged:
+            run_flatten(self._con, "12_merge_runs")
+            run_flatten(self._con, "13_merge_attempts_and_tags")
+            changed = self._con.execute("select count(*) from known_runs").fetchone()[0]  # type: ignore[index]
+        run_flatten(self._con, "16_depart")
+        if staged or has_gaps:
+            run_flatten(self._con, "17_heal")
+        return changed
+
     def _tallies(self) -> dict[str, int]:
-        names = [
-            "task_count",
-            "unchanged_task_count",
-            "run_count",
-            "suspect_task_count",
-            "changed_task_count",
-            "changed_run_count",
-            "deleted_task_count",
-            "deletions_withheld_count",
-            "recovered_run_count",
-        ]
-        row = self._con.execute(
+        cursor = self._con.execute(
             """
             select
-                (select count(*) from observed),
-                (select count(*) from observed where not is_changed),
-                (select coalesce(sum(run_count) filter (where not is_unknown), 0)::bigint from observed),
-                (select count(*) from observed where is_unknown),
-                (select count(*) from new_versions where not is_opening),
-                (select count(*) from known_runs),
-                (select count(*) from deletable),
-                (select count(*) from absent where task_id not in (select task_id from deletable)),
-                (
-                    select count(*)
-                    from core.runs
-                    where first_poll_id = getvariable('poll_id')
-                        and found_by <> 'window'
-                )
+                count(*) as task_count,
+                count(*) filter (where not is_changed) as unchanged_task_count,
+                coalesce(sum(run_count) filter (where not is_unknown), 0)::bigint as run_count,
+                count(*) filter (where is_unknown) as suspect_task_count,
+                (select count(*) from new_versions where not is_opening) as changed_task_count,
+                (select count(*) from deletable) as deleted_task_count,
+                (select count(*) from absent where task_id not in (select task_id from deletable))
+                    as deletions_withheld_count,
+                (select count(*) from core.runs where first_poll_id = getvariable('poll_id') and found_by <> 'window')
+                    as recovered_run_count
+            from observed
             """
-        ).fetchone()
-        return dict(zip(names, row or (), strict=True))
+        )
+        names = [column[0] for column in cursor.description or ()]
+        return dict(zip(names, cursor.fetchone() or (), strict=True))
 
     def _sizes(self) -> Counter[str]:
         return Counter(

@@ -17,32 +17,38 @@ left join core.tasks as p
     on p.task_id = s.task_id;
 
 create or replace temp table new_versions as
-select
-    i.*,
-    coalesce(v.version_number, 0) + 1 as version_number,
-    v.task_id is null or v.valid_to is not null as is_opening,
-    list_filter(
-        [
-            case when i.title is distinct from v.title then 'title' end,
-            case when i.prompt_hash is distinct from v.prompt_hash then 'prompt' end,
-            case when i.schedule is distinct from v.schedule then 'schedule' end,
-            case when i.timezone is distinct from v.timezone then 'timezone' end,
-            case when i.schedule_id is distinct from v.schedule_id then 'schedule_id' end,
-            case when i.model is distinct from v.model then 'model' end,
-            case when i.is_enabled is distinct from v.is_enabled then 'is_enabled' end,
-            case when i.account_id is distinct from v.account_id then 'account_id' end,
-            case when i.artist_account_id is distinct from v.artist_account_id then 'artist_account_id' end,
-            case when i.owner_email_hash is distinct from v.owner_email_hash then 'owner_email' end
-        ],
-        lambda name: name is not null
-    ) as changed_columns
-from incoming as i
-left join core.task_versions as v
-    on v.task_id = i.task_id
-    and v.is_current
-where v.task_id is null
-    or v.valid_to is not null
-    or len(changed_columns) > 0;
+with compared as (
+
+    select
+        i.*,
+        coalesce(v.version_number, 0) + 1 as version_number,
+        v.task_id is null or v.valid_to is not null as is_opening,
+        list_filter(
+            [
+                case when i.title is distinct from v.title then 'title' end,
+                case when i.prompt_hash is distinct from v.prompt_hash then 'prompt' end,
+                case when i.schedule is distinct from v.schedule then 'schedule' end,
+                case when i.timezone is distinct from v.timezone then 'timezone' end,
+                case when i.schedule_id is distinct from v.schedule_id then 'schedule_id' end,
+                case when i.model is distinct from v.model then 'model' end,
+                case when i.is_enabled is distinct from v.is_enabled then 'is_enabled' end,
+                case when i.account_id is distinct from v.account_id then 'account_id' end,
+                case when i.artist_account_id is distinct from v.artist_account_id then 'artist_account_id' end,
+                case when i.owner_email_hash is distinct from v.owner_email_hash then 'owner_email' end
+            ],
+            lambda name: name is not null
+        ) as changed
+    from incoming as i
+    left join core.task_versions as v
+        on v.task_id = i.task_id
+        and v.is_current
+
+)
+
+select * exclude (changed), changed as changed_columns
+from compared
+where is_opening
+    or len(changed) > 0;
 
 update core.task_versions as v
 set

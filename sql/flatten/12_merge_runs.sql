@@ -86,9 +86,3 @@ select *
 from merged_runs
 where run_id in (select run_id from changed_runs)
 order by created_at, run_id;
-
-update core.runs as r
-set last_observed_at = d.last_seen_at
-from departed as d
-where r.run_id = d.run_id
-    and r.last_observed_at < d.last_seen_at;
