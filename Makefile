@@ -22,4 +22,28 @@ lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versi
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml -o requirements.lock
 
-.PHONY: help setup lock
+run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, two simulated weeks)
+	@$(BIN)/recoup-warehouse demo
+
+dev: setup ## Open the Dagster UI, with schedules and sensor on
+	@$(BIN)/recoup-warehouse dev
+
+test: setup ## Fast tests, under a minute on two cores
+	$(BIN)/python -m pytest -n 2
+
+lint: setup ## Style of the code (ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Types of the code (mypy, strict)
+	$(BIN)/mypy
+
+fmt: setup ## Format the code and repair what ruff can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## Remove .venv and caches; the warehouse stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup lock run dev test lint types fmt clean

@@ -86,7 +86,7 @@ class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     kind: Kind
     request: str
     params: list[tuple[str, str]]
-    status: int
+    status: int | None
     requested_at: datetime
     received_at: datetime
     tries: int
@@ -148,6 +148,24 @@ class PollWriter:
             tries=response.tries,
             size=len(response.body),
             body_hash=self._archive.keep(response.body),
+        )
+        self._append(stored)
+        self.record.responses.append(stored)
+        return stored
+
+    def add_failure(self, request: Request, at: datetime) -> Stored:
+        """Note a request that got no usable answer, so that it is not asked for ever."""
+        stored = Stored(
+            number=len(self.record.responses) + 1,
+            kind=request.kind,
+            request=request.label,
+            params=list(request.params),
+            status=None,
+            requested_at=at,
+            received_at=at,
+            tries=1,
+            size=0,
+            body_hash="",
         )
         self._append(stored)
         self.record.responses.append(stored)

@@ -5,54 +5,66 @@ Verdicts and holes are found by sql/flatten/10_observe_tasks.sql; cron itself be
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipelines import cron
-from pipelines.warehouse import Connection
+from pipelines.warehouse import Connection, insert_rows
 
 # A hole longer than a nightly's rhythm without any poll in it means that nobody polled.
 NIGHTLY_RHYTHM = timedelta(hours=26)
-INSTANT = timedelta(microseconds=1)
 
+# Version 1 also stands for the time before the task was first seen; a disabled task expects nothing; of a task that
+# got a schedule since, the new configuration stands for the hole, since nobody saw when it began.
 HOLES = """
-select
-    o.task_id,
-    o.hole_from_at,
-    o.hole_to_at,
-    o.observed_at,
-    o.is_schedule_replaced,
-    o.is_newly_scheduled,
-    o.is_saturated,
-    exists (
-        select 1
-        from core.polls as p
-        where p.started_at > o.known_until_at
-            and p.started_at < o.observed_at
-            and p.status = 'failed'
-    ) or exists (
-        select 1
-        from core.task_observations as s
-        where s.task_id = o.task_id
-            and s.observed_at > o.known_until_at
-            and s.verdict = 'unknown'
-    ) as has_outage,
-    o.observed_at - o.known_until_at as silence
-from observed as o
-where o.hole_to_at > o.hole_from_at
-order by o.task_id
-"""
+with holes as (
 
-# Version 1 also stands for the time before the task was first seen; a disabled task expects nothing.
-CONFIGURATIONS = """
-select schedule, coalesce(timezone, 'UTC') as timezone,
-    case when version_number = 1 then ?::timestamptz else greatest(valid_from, ?::timestamptz) end,
-    least(coalesce(valid_to, ?::timestamptz), ?::timestamptz),
-    is_enabled and schedule_id is not null as is_expecting,
-    version_number
-from core.task_versions
-where task_id = ?
-    and (version_number = 1 or valid_from < ?::timestamptz)
-    and coalesce(valid_to, 'infinity'::timestamptz) > ?::timestamptz
-order by version_number
+    select
+        o.task_id,
+        o.hole_from_at as from_at,
+        o.hole_to_at as to_at,
+        o.observed_at,
+        o.is_schedule_replaced,
+        o.is_newly_scheduled,
+        o.is_saturated,
+        exists (
+            select 1
+            from core.polls as p
+            where p.started_at > o.known_until_at
+                and p.started_at < o.observed_at
+                and p.status = 'failed'
+        ) or exists (
+            select 1
+            from core.task_observations as s
+            where s.task_id = o.task_id
+                and s.observed_at > o.known_until_at
+                and s.verdict = 'unknown'
+        ) as has_outage,
+        o.observed_at - o.known_until_at as silence
+    from observed as o
+    where o.hole_to_at > o.hole_from_at
+
+)
+
+select
+    h.*,
+    v.schedule,
+    coalesce(v.timezone, 'UTC') as timezone,
+    case
+        when v.version_number = 1 or h.is_newly_scheduled or v.valid_from <= h.from_at then h.from_at
+        else v.valid_from - interval 1 microsecond
+    end as after_at,
+    case when h.is_newly_scheduled then h.to_at else least(coalesce(v.valid_to, h.to_at), h.to_at) end as until_at
+from holes as h
+left join core.task_versions as v
+    on v.task_id = h.task_id
+    and v.is_enabled
+    and v.schedule_id is not null
+    and v.schedule is not null
+    and case
+        when h.is_newly_scheduled then v.is_current
+        else (v.version_number = 1 or v.valid_from < h.to_at) and coalesce(v.valid_to > h.from_at, true)
+    end
+order by h.task_id, v.version_number
 """
 
 
@@ -82,50 +94,58 @@ class Hole:
         return "not_polled" if self.silence > NIGHTLY_RHYTHM else "window_overflow"
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Part of a hole in which one cron was in force; `schedule` is None where nothing was expected."""
+
+    schedule: str | None
+    timezone: str
+    after: datetime
+    until: datetime
+
+    def ticks(self) -> list[datetime]:
+        """Return the ticks strictly inside. Raises BadCron."""
+        if self.schedule is None or self.after >= self.until:
+            return []
+        return cron.ticks(self.schedule, self.timezone, self.after, self.until)
+
+
 def record_gaps(con: Connection, poll_id: str) -> int:
     """Write core.coverage_gaps and core.missing_runs for this poll's holes; return the runs counted missing."""
-    total = 0
+    stretches: dict[Hole, list[Stretch]] = {}
     for row in con.execute(HOLES).fetchall():
-        total += _record(con, poll_id, Hole(*row))
-    return total
+        stretches.setdefault(Hole(*row[:9]), []).append(Stretch(*row[9:]))
+    gaps: list[dict[str, Any]] = []
+    missing: list[dict[str, Any]] = []
+    for hole, parts in stretches.items():
+        ticks = _ticks(parts)
+        if ticks != []:
+            gap_id = f"{poll_id}/{hole.task_id}"
+            gaps.append(_gap(hole, parts[-1], ticks, poll_id, gap_id))
+            missing += [{"task_id": hole.task_id, "tick_at": tick, "gap_id": gap_id} for tick in ticks or ()]
+    insert_rows(con, "core.coverage_gaps", gaps)
+    insert_rows(con, "core.missing_runs", missing)
+    return len(missing)
 
 
-def _record(con: Connection, poll_id: str, hole: Hole) -> int:
-    configurations = _in_force(con, hole)
+def _ticks(parts: list[Stretch]) -> list[datetime] | None:
     try:
-        ticks = [
-            tick for schedule, zone, start, end in configurations for tick in cron.ticks(schedule, zone, start, end)
-        ]
+        return [tick for part in parts for tick in part.ticks()]
     except cron.BadCron:
-        ticks = None
-    if ticks == []:
-        return 0
-    gap_id = f"{poll_id}/{hole.task_id}"
-    schedule, zone = configurations[-1][:2] if configurations else (None, None)
-    con.execute(
-        "insert into core.coverage_gaps values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-        [gap_id, hole.task_id, hole.from_at, hole.to_at, hole.cause, schedule, zone]
-        + [None if ticks is None else len(ticks), hole.observed_at, poll_id],
-    )
-    if ticks:
-        con.execute(
-            "insert into core.missing_runs select ?, unnest(?::timestamptz[]), ?, null",
-            [hole.task_id, ticks, gap_id],
-        )
-    return len(ticks or [])
+        return None
 
 
-def _in_force(con: Connection, hole: Hole) -> list[tuple[str, str, datetime, datetime]]:
-    """Return (cron, zone, after, until) for each stretch of the hole in which runs were expected."""
-    if hole.is_newly_scheduled:
-        row = con.execute(
-            "select schedule, coalesce(timezone, 'UTC') from core.tasks where task_id = ?", [hole.task_id]
-        ).fetchone()
-        return [] if row is None or row[0] is None else [(row[0], row[1], hole.from_at, hole.to_at)]
-    begin, end = hole.from_at, hole.to_at
-    rows = con.execute(CONFIGURATIONS, [begin, begin, end, end, hole.task_id, end, begin]).fetchall()
-    return [
-        (schedule, zone, start if start == begin else start - INSTANT, until)
-        for schedule, zone, start, until, is_expecting, _ in rows
-        if is_expecting and schedule is not None and start < until
-    ]
+def _gap(hole: Hole, last: Stretch, ticks: list[datetime] | None, poll_id: str, gap_id: str) -> dict[str, Any]:
+    return {
+        "gap_id": gap_id,
+        "task_id": hole.task_id,
+        "from_at": hole.from_at,
+        "to_at": hole.to_at,
+        "cause": hole.cause,
+        "schedule": last.schedule,
+        "timezone": last.timezone,
+        "runs_missing_count": None if ticks is None else len(ticks),
+        "recovered_count": 0,
+        "detected_at": hole.observed_at,
+        "detected_poll_id": poll_id,
+    }

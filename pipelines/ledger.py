@@ -10,7 +10,7 @@ import msgspec
 
 from pipelines.archive import PollRecord
 from pipelines.staging import Staged
-from pipelines.warehouse import Connection
+from pipelines.warehouse import Connection, insert_rows
 
 RECOVERY_KINDS = ("runs", "run")
 
@@ -18,7 +18,7 @@ RECOVERY_KINDS = ("runs", "run")
 def poll_row(record: PollRecord, found: Staged, counts: dict[str, Any]) -> dict[str, Any]:
     """Return the row of core.polls for a poll."""
     start, end, responses = record.start, record.end, record.responses
-    statuses = Counter(str(stored.status) for stored in responses)
+    statuses = Counter(str(stored.status or "none") for stored in responses)
     row: dict[str, Any] = dict.fromkeys(COUNT_COLUMNS, 0) | {
         "poll_id": start.poll_id,
         "started_at": start.started_at,
@@ -28,7 +28,7 @@ def poll_row(record: PollRecord, found: Staged, counts: dict[str, Any]) -> dict[
         "is_full_scope": start.is_full_scope,
         "account_count": max(1, len(start.account_ids)),
         "request_count": len(responses),
-        "http_statuses": msgspec.json.encode(dict(sorted(statuses.items()))).decode(),
+        "http_statuses": dict(sorted(statuses.items())),
         "response_bytes": sum(stored.size for stored in responses),
         "suspect_reasons": [],
         "details_call_count": sum(stored.kind in RECOVERY_KINDS for stored in responses),
@@ -72,29 +72,31 @@ def write_ledger(con: Connection, record: PollRecord, row: dict[str, Any], found
     """Write all ledger rows of one poll. The caller owns the transaction."""
     _replace_poll(con, row)
     poll_id = record.poll_id
-    _insert_all(
+    insert_rows(
         con,
-        "insert into core.responses values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "core.responses",
         [
-            [poll_id, s.number, s.kind, s.request, s.status, s.requested_at, s.received_at, s.tries, s.size]
-            + [s.body_hash]
-            for s in record.responses
+            {
+                "poll_id": poll_id,
+                "response_number": stored.number,
+                "kind": stored.kind,
+                "request": stored.request,
+                "http_status": stored.status,
+                "requested_at": stored.requested_at,
+                "received_at": stored.received_at,
+                "tries_count": stored.tries,
+                "body_bytes": stored.size,
+                "body_hash": stored.body_hash,
+            }
+            for stored in record.responses
         ],
     )
-    _insert_all(
+    insert_rows(
         con,
-        "insert into core.quarantine values (?, ?, ?, ?, ?, ?, ?, ?)",
+        "core.quarantine",
         [
-            [
-                poll_id,
-                number,
-                reject.path,
-                reject.level,
-                reject.task_id,
-                reject.run_id,
-                reject.reason,
-                reject.raw,
-            ]
+            {"poll_id": poll_id, "response_number": number, "raw": msgspec.Raw(reject.raw.encode())}
+            | {name: getattr(reject, name) for name in ("path", "level", "task_id", "run_id", "reason")}
             for number, reject in found.rejects
         ],
     )
@@ -104,13 +106,7 @@ def write_ledger(con: Connection, record: PollRecord, row: dict[str, Any], found
 
 def _replace_poll(con: Connection, row: dict[str, Any]) -> None:
     con.execute("delete from core.polls where poll_id = ?", [row["poll_id"]])
-    names, marks = ", ".join(row), ", ".join("?" * len(row))
-    con.execute(f"insert into core.polls ({names}) values ({marks})", list(row.values()))  # noqa: S608
-
-
-def _insert_all(con: Connection, statement: str, rows: list[list[Any]]) -> None:
-    if rows:
-        con.executemany(statement, rows)
+    insert_rows(con, "core.polls", [row])
 
 
 def _note_schema_change(con: Connection, record: PollRecord, path: str, json_type: str) -> None:

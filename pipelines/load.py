@@ -48,12 +48,16 @@ class LoadSession:
         """Read archived responses into the stage. Raises BadPayload when one is not what the API documents."""
         self._stager.stage(responses)
 
-    def preview(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def query(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask something of core and of what is staged."""
+        return self._con.execute(query).fetchall()
+
+    def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Merge what is staged, ask `query` of the result, and take the merge back."""
         self._con.execute("begin")
         try:
             self._merge()
-            return self._con.execute(query, list(parameters)).fetchall()
+            return self._con.execute(query, parameters).fetchall()
         finally:
             self._con.execute("rollback")
 

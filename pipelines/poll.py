@@ -3,7 +3,8 @@
 What bodies mean belongs to load.py; the network to recoup/client.py.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipelines.load import LoadSession, load_record
 from pipelines.rebuild import rebuild_locked
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.gate import kind_of
+from pipelines.recovery import recover
 from pipelines.settings import Settings, is_loopback
 from pipelines.warehouse import Connection, Warehouse
 
@@ -65,36 +67,53 @@ def poll(
             )
             in_order = in_order and _is_latest(con, writer.poll_id)
             mark_running(con, writer.record)
-            responses = _saved(load_files, clock) if load_files else _fetched(settings, clock, client, progress)
-            row = _take_in(con, archive, settings, writer, responses, clock, commit=in_order)
+            session = LoadSession(con, archive, settings, writer.record.start)
+            try:
+                note = None
+                if load_files:
+                    _take_files(load_files, session, writer, clock)
+                else:
+                    note = _take_answers(settings, client, session, writer, clock, progress)
+            except RecoupError as error:
+                record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
+                load_record(con, archive, settings, record)
+                raise
+            record = writer.finish(PollEnd(clock(), True, recovery_note=note))
+            # Older than what is loaded: only a rebuild gives what polling in order would have given.
+            row = session.commit(record) if in_order else None
         if row is None:
             rebuild_locked(warehouse, settings)
             row = _row_of(warehouse, settings, writer.poll_id)
     return PollSummary(row)
 
 
-def _take_in(
-    con: Connection,
-    archive: Archive,
+def _take_files(files: Sequence[Path], session: LoadSession, writer: PollWriter, clock: Clock) -> None:
+    for path in files:
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
+        request = Request(kind_of(body), f"file:{path.name}")
+        writer.add(Response(request, 200, body, clock(), clock(), 1))
+    session.stage(writer.record.responses)
+
+
+def _take_answers(
     settings: Settings,
+    client: RecoupClient | None,
+    session: LoadSession,
     writer: PollWriter,
-    responses: Iterable[Response],
     clock: Clock,
-    *,
-    commit: bool,
-) -> dict[str, Any] | None:
-    """Archive, stage and commit a poll; None when it has to be loaded by a rebuild, since later ones are loaded."""
-    session = LoadSession(con, archive, settings, writer.record.start)
-    try:
-        for response in responses:
+    progress: Progress | None,
+) -> str | None:
+    requests = task_requests(settings)
+    with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
+        for done, response in enumerate(own.get_many(requests), start=1):
             writer.add(response)
+            if progress:
+                progress(f"fetched {done} of {len(requests)}")
         session.stage(writer.record.responses)
-    except RecoupError as error:
-        record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
-        load_record(con, archive, settings, record)
-        raise
-    record = writer.finish(PollEnd(clock(), True))
-    return session.commit(record) if commit else None
+        return recover(session, writer, own, settings, clock) if settings.run_details == "auto" else None
 
 
 def load_pending(con: Connection, archive: Archive, settings: Settings) -> bool:
@@ -136,28 +155,3 @@ def task_requests(settings: Settings) -> list[Request]:
         for artist in settings.artist_account_ids or (None,)
         for task in settings.task_ids or (None,)
     ]
-
-
-def _fetched(
-    settings: Settings, clock: Clock, client: RecoupClient | None, progress: Progress | None
-) -> Iterable[Response]:
-    requests = task_requests(settings)
-    own = client or RecoupClient(settings, clock=clock)
-    try:
-        for done, response in enumerate(own.get_many(requests), start=1):
-            if progress:
-                progress(f"fetched {done} of {len(requests)}")
-            yield response
-    finally:
-        if client is None:
-            own.close()
-
-
-def _saved(files: Sequence[Path], clock: Clock) -> Iterable[Response]:
-    for path in files:
-        try:
-            body = path.read_bytes()
-        except OSError as error:
-            raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
-        request = Request(kind_of(body), f"file:{path.name}")
-        yield Response(request, 200, body, clock(), clock(), 1)

@@ -13,6 +13,7 @@ import xxhash
 from pipelines.archive import Archive, Stored
 from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
 from pipelines.sqlfiles import run_flatten
+from pipelines.warehouse import insert_rows
 
 BATCH_BYTES = 48 * 1024 * 1024
 SMALLEST_BUFFER = 1024 * 1024
@@ -65,8 +66,8 @@ class Stager:
         self._con.execute(
             "create or replace temp table stage_responses (response_number integer, observed_at timestamptz)"
         )
-        for stored in responses:
-            self._con.execute("insert into stage_responses values (?, ?)", [stored.number, stored.requested_at])
+        seen = [{"response_number": stored.number, "observed_at": stored.requested_at} for stored in responses]
+        insert_rows(self._con, "stage_responses", seen)
 
     def _lines(self, responses: Iterable[Stored], kind: str) -> Iterator[Line]:
         for stored in responses:

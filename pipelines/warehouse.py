@@ -6,11 +6,13 @@ What is written belongs to load.py and build.py.
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import msgspec
 
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.layout import PRIVATE_FILE_MODE, Layout
@@ -106,3 +108,19 @@ def open_published(layout: Layout) -> Connection:
     con = duckdb.connect(str(layout.published_file.resolve()), read_only=True)
     con.execute("set timezone = 'UTC'")
     return con
+
+
+def insert_rows(con: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, one mapping of column to value each, through one JSON parameter.
+
+    Each Python parameter costs DuckDB a search for libraries that may not be there; one string is one parameter.
+    """
+    if not rows:
+        return
+    described = con.execute(f"describe {table}").fetchall()
+    structure = {name: data_type for name, data_type, *_ in described if name in rows[0]}
+    names = ", ".join(structure)
+    con.execute(
+        f"insert into {table} ({names}) select r.* from (select unnest(from_json(?::json, ?)) as r)",  # noqa: S608
+        [msgspec.json.encode(rows).decode(), msgspec.json.encode([structure]).decode()],
+    )

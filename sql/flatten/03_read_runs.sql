@@ -19,4 +19,11 @@ from read_json(
     columns = {n: 'INTEGER', i: 'INTEGER', k: 'VARCHAR', r: '{run_struct}'}
 )
 left join stage_responses as p
-    on p.response_number = n;
+    on p.response_number = n
+-- The listing mixes all kinds of runs of the account; only those of the kind that windows show are scheduled tasks.
+where k = 'run'
+    or r.taskIdentifier in (
+        select task_identifier from core.runs where found_by = 'window'
+        union
+        select task_identifier from stage.runs where found_by = 'window'
+    );

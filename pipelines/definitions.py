@@ -1,0 +1,53 @@
+"""The graph on one page: which assets, checks, jobs, schedule and sensor there are, and what they are given.
+
+What any of them does belongs to its own module. Loading this reads `sql/` and the settings, nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.asset_checks import model_checks
+from pipelines.assets import core_assets, mart_assets, published_assets
+from pipelines.clock import Clock, utc_now
+from pipelines.model import Model
+from pipelines.models import load_models
+from pipelines.recoup.client import RecoupClient
+from pipelines.resources import Pipeline
+from pipelines.schedules import nightly_job, nightly_schedule, poll_job
+from pipelines.sensors import poll_cadence
+from pipelines.settings import Settings
+
+
+def build_defs(
+    *,
+    settings: Settings | None = None,
+    models: Sequence[Model] | None = None,
+    clock: Clock = utc_now,
+    make_client: Callable[[Settings, Clock], RecoupClient] | None = None,
+    write_report: Callable[[Path, Path], None] | None = None,
+) -> dg.Definitions:
+    """Assemble the graph; tests, the command line and the server swap parts by name.
+
+    `write_report(published_file, out)` adds the asset `published/report`, written before the copy goes live.
+    """
+    models = tuple(load_models() if models is None else models)
+    pipeline = Pipeline(settings or Settings.load(), models, clock, make_client, write_report)
+    return dg.Definitions(
+        assets=[
+            core_assets(models),
+            mart_assets(models),
+            published_assets(models, with_report=write_report is not None),
+        ],
+        asset_checks=[model_checks(models)],
+        jobs=[poll_job, nightly_job],
+        schedules=[nightly_schedule],
+        sensors=[poll_cadence],
+        resources={"pipeline": pipeline},
+        # One process per run: starting processes, not working, would take most of the time.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,76 @@
+"""Numbers and times as people read them. What is counted, and how it is laid out, does not belong here."""
+
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+NOTHING = "-"
+
+
+def money(cents: Decimal | None) -> str:
+    """Write cents so that a small amount keeps its digits: `0.04 ¢` is not `$0.00`."""
+    if cents is None:
+        return NOTHING
+    size = abs(cents)
+    if size == 0:
+        return "$0"
+    if size < 100:
+        # Two digits that say something, so that 0.0025 does not become 0.00.
+        places = max(1 - size.adjusted(), 0)
+        return f"{_rounded(cents, places):f} ¢"
+    return f"${_rounded(cents / 100, 2):,f}"
+
+
+def share(ratio: float | None) -> str:
+    """Write a ratio as a percentage, with a digit after the point where whole percents would say 0 or 100."""
+    if ratio is None:
+        return NOTHING
+    percent = ratio * 100
+    if 0 < percent < 1 or 99 < percent < 100:
+        # Never rounded up to a whole that it is not.
+        return f"{min(max(percent, 0.1), 99.9):.1f} %"
+    return f"{percent:.0f} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write a 95 % interval in percent."""
+    return NOTHING if low is None or high is None else f"{low * 100:.0f}-{high * 100:.0f} %"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Write a count with its noun: `1 task`, `2,400 runs`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def size(number: int) -> str:
+    """Write bytes in the unit that fits."""
+    amount, unit = float(number), "B"
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def span(length: timedelta) -> str:
+    """Write how long something is, in its largest fitting unit."""
+    seconds = max(length.total_seconds(), 0)
+    for unit, unit_seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * unit_seconds:
+            return f"{seconds / unit_seconds:.0f} {unit}s"
+    return f"{seconds:.0f} seconds"
+
+
+def moment(instant: datetime) -> str:
+    """Write an instant, which is in UTC, to the minute."""
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
+
+
+def place(path: Path) -> str:
+    """Write a path as a person would type it here: relative when it lies below the current folder."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)

@@ -1,0 +1,92 @@
+"""A SQL model as a value: what a table is, what it depends on, and how it is checked.
+
+Reading models from files does not belong here (models.py), nor does running them (build.py).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+Key = tuple[str, str]
+Severity = Literal["error", "warn"]
+Materialized = Literal["base", "table", "view"]
+CheckKind = Literal["not_null", "unique", "accepted_values", "relationship", "between", "condition"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule about a model's rows; `argument` is its values, bounds, target column or SQL condition."""
+
+    kind: CheckKind
+    columns: tuple[str, ...]
+    argument: Any = None
+    severity: Severity = "error"
+    description: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its meaning from the .yml, its type from the database."""
+
+    name: str
+    description: str
+    data_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Rows of the tables below a model (`given`) and the rows that it then must show (`expect`)."""
+
+    name: str
+    given: dict[str, list[dict[str, Any]]]
+    expect: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A measure for BI tools: an aggregate expression over one model's columns."""
+
+    name: str
+    description: str
+    expression: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One table or view: a core table (`base`, filled by the loader) or a mart (one SELECT)."""
+
+    schema: str
+    name: str
+    sql: str
+    description: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    checks: tuple[Check, ...]
+    examples: tuple[Example, ...]
+    depends_on: tuple[Key, ...]
+    materialized: Materialized
+    has_completeness: bool
+    metrics: tuple[Metric, ...]
+    dimensions: tuple[str, ...]
+    path: Path
+
+    @property
+    def key(self) -> Key:
+        """Schema and name: the same words in SQL, asset keys and docs."""
+        return (self.schema, self.name)
+
+    @property
+    def relation(self) -> str:
+        """How SQL names it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def is_base(self) -> bool:
+        """True for core tables, which the loader fills and no SELECT makes."""
+        return self.materialized == "base"
+
+    def column(self, name: str) -> Column | None:
+        """Find a column by name."""
+        return next((column for column in self.columns if column.name == name), None)

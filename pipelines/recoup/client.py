@@ -1,0 +1,239 @@
+"""The one place that touches the network: GET with key, time-outs, bounded body, retries, bounded concurrency.
+
+What an answer means belongs to answers.py, what a body holds to gate.py.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cache, partial
+from io import BytesIO
+from types import TracebackType
+from typing import Self
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from pipelines.archive import Request, Response
+from pipelines.clock import Clock, utc_now
+from pipelines.errors import BadPayload, BadSettings, Refused, Unreachable
+from pipelines.recoup.answers import Again, check_body, check_status, transport_failure
+from pipelines.settings import Settings, is_loopback
+
+CONNECT_SECONDS = 10
+LONGEST_WAIT_SECONDS = 120
+LONGEST_BACKOFF_SECONDS = 30
+# A server that sends a byte now and then never meets the read time-out, so a whole transfer has a limit as well.
+TRANSFER_TIMEOUTS = 10
+MEGABYTE = 1_000_000
+ERROR_BODY_BYTES = 64_000
+
+# Reading the trusted certificates takes longer than a whole poll of the simulator, so once per process.
+_tls = cache(httpx.create_ssl_context)
+_BACKOFF = wait_exponential_jitter(initial=1, max=LONGEST_BACKOFF_SECONDS, jitter=1)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One request on its way: how often it was sent, and whether its batch was given up."""
+
+    request: Request
+    stopping: threading.Event = field(default_factory=threading.Event)
+    tries: int = 0
+    refusals: int = 0
+
+
+class RecoupClient:
+    """A client of one API origin with one key. Safe to use from several threads; close it after use."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = utc_now,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] | None = None,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._clock, self._sleep, self._timer = clock, sleep, timer
+        self._lock, self._under_way, self._is_closed = threading.Lock(), 0, False
+        self._limit = settings.max_body_megabytes * MEGABYTE
+        try:
+            base = httpx.URL(settings.api_url)
+        except httpx.InvalidURL as error:
+            raise BadSettings(f"RECOUP_API_URL is not an address ({error}); write it like https://host") from error
+        seconds = settings.timeout_seconds
+        self._http = httpx.Client(
+            base_url=base,
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=settings.concurrency + 1),
+            # gzip alone: its bombs stay small enough per chunk for the body bound to catch them.
+            headers={
+                "accept": "application/json",
+                "accept-encoding": "gzip",
+                "user-agent": "recoup-warehouse",
+            },
+            follow_redirects=False,
+            verify=_tls(),
+            # A proxy named in the environment cannot reach this machine's loopback.
+            trust_env=not is_loopback(base.host),
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections; those of given-up requests follow when their threads notice.
+
+        Closing a socket that another thread reads from would leave that thread waiting for the whole time-out.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._close_when_idle()
+
+    def _close_when_idle(self) -> None:
+        if self._is_closed and not self._under_way:
+            self._http.close()
+
+    def get(self, request: Request) -> Response:
+        """Send one request, again after passing failures, and return the checked body.
+
+        Raises Refused (key, account), Unreachable (network, 429, 5xx after all tries) or BadPayload (not tasks).
+        """
+        return self._get(_Call(request))
+
+    def get_many(self, requests: Iterable[Request]) -> Iterator[Response]:
+        """Send requests side by side; yield the answers in request order, at most `concurrency` waiting at once.
+
+        The first failure, in that order, is raised; what is still under way is given up.
+        """
+        stopping = threading.Event()
+        window: deque[Future[Response]] = deque()
+        try:
+            for request in requests:
+                window.append(self._start(_Call(request, stopping)))
+                if len(window) >= self._settings.concurrency:
+                    yield window.popleft().result()
+            while window:
+                yield window.popleft().result()
+        finally:
+            stopping.set()
+
+    def _start(self, call: _Call) -> Future[Response]:
+        """Run a call in a thread of its own: a daemon, so that a given-up wait never delays the program's end."""
+        future: Future[Response] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._get(call))
+            except BaseException as error:
+                future.set_exception(error)
+            with self._lock:
+                self._under_way -= 1
+                self._close_when_idle()
+
+        with self._lock:
+            self._under_way += 1
+        threading.Thread(target=work, name=f"GET {call.request.path}", daemon=True).start()
+        return future
+
+    def _get(self, call: _Call) -> Response:
+        headers = {"x-api-key": self._key()}
+        retrying = Retrying(
+            stop=stop_after_attempt(self._settings.max_attempts),
+            wait=_wait,
+            retry=retry_if_exception(lambda error: isinstance(error, Again) and call.refusals < 2),
+            sleep=partial(self._pause, call),
+            reraise=True,
+        )
+        try:
+            return retrying(self._try, call, headers)
+        except Again as last:
+            where = f"GET {call.request.label} at {self._settings.api_url}"
+            times = "once" if call.tries == 1 else f"{call.tries} times"
+            raise last.final(f"{where}: {last.what}, tried {times}; {last.advice}") from last.__cause__
+
+    def _pause(self, call: _Call, seconds: float) -> None:
+        if self._sleep is not None:
+            self._sleep(seconds)
+        else:
+            call.stopping.wait(seconds)
+
+    def _try(self, call: _Call, headers: dict[str, str]) -> Response:
+        if call.stopping.is_set():
+            raise Unreachable(f"GET {call.request.label}: given up, since another request of the poll failed")
+        call.tries += 1
+        try:
+            return self._send(call, headers)
+        except httpx.RequestError as error:
+            raise transport_failure(error, self._settings.timeout_seconds, CONNECT_SECONDS) from error
+        except Again as again:
+            call.refusals += again.final is Refused
+            raise
+
+    def _send(self, call: _Call, headers: dict[str, str]) -> Response:
+        request, requested_at = call.request, self._clock()
+        with self._http.stream("GET", request.path, params=request.params, headers=headers) as answer:
+            if answer.status_code != httpx.codes.OK:
+                check_status(request, answer, self._start_of(answer), self._clock())
+            body = self._read(call, answer)
+        check_body(request, body)
+        return Response(request, answer.status_code, body, requested_at, self._clock(), call.tries)
+
+    def _read(self, call: _Call, answer: httpx.Response) -> bytes:
+        """Read a whole body, but never more of it than RECOUP_MAX_BODY_MEGABYTES."""
+        announced = answer.headers.get("content-length", "")
+        if announced.isdigit() and int(announced[:18]) > self._limit:
+            raise self._too_large(call.request)
+        ends = self._timer() + TRANSFER_TIMEOUTS * self._settings.timeout_seconds
+        buffer = BytesIO()
+        for chunk in answer.iter_bytes():
+            if buffer.tell() + len(chunk) > self._limit:
+                raise self._too_large(call.request)
+            if call.stopping.is_set() or self._timer() > ends:
+                raise httpx.ReadTimeout("the transfer took too long")
+            buffer.write(chunk)
+        return buffer.getvalue()
+
+    def _too_large(self, request: Request) -> BadPayload:
+        return BadPayload(
+            f"GET {request.label}: the body is larger than {self._settings.max_body_megabytes} MB; "
+            "raise RECOUP_MAX_BODY_MEGABYTES if that is right, or check RECOUP_API_URL"
+        )
+
+    def _key(self) -> str:
+        """Return the key; one that no HTTP header can carry is refused here, for the libraries would print it."""
+        secret = self._settings.api_key
+        if secret is None:
+            raise Refused("No key to read the API with: set RECOUP_API_KEY (it starts with recoup_sk_)")
+        key = secret.get_secret_value().strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise Refused("RECOUP_API_KEY holds characters that no key has; copy it again, as one line")
+        return key
+
+    @staticmethod
+    def _start_of(answer: httpx.Response) -> bytes:
+        """Read the beginning of an error's body: enough to recognise it, however long it is."""
+        start = b""
+        for chunk in answer.iter_bytes():
+            start += chunk
+            if len(start) >= ERROR_BODY_BYTES:
+                break
+        return start[:ERROR_BODY_BYTES]
+
+
+def _wait(state: RetryCallState) -> float:
+    """Back off with jitter, and never come before `Retry-After` unless that is out of all reason."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait_seconds if isinstance(error, Again) else 0.0
+    return min(max(_BACKOFF(state), asked), LONGEST_WAIT_SECONDS)

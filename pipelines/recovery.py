@@ -1,0 +1,152 @@
+"""Recovery through `/api/tasks/runs`: lost runs of fresh gaps, ends of runs, details of ended ones.
+
+Within a budget of calls per poll, most telling first; what did not fit is found again by the next poll. The listing
+misses runs that never started (docs/source.md), so recovered runs are marked with how they were found.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pipelines.archive import PollWriter, Request, Response
+from pipelines.clock import Clock
+from pipelines.errors import RecoupError, Refused, Unreachable
+from pipelines.load import LoadSession
+from pipelines.recoup.client import RecoupClient
+from pipelines.settings import Settings
+
+# An unknown run id answers 500 after several tries upstream; asking for the same one for ever helps nobody.
+GIVE_UP_AFTER = 3
+# So many failures in a row mean that the endpoint itself is in trouble: leave its shared rate limit alone.
+STOP_AFTER = 5
+
+WANTED = """
+with shown as (
+
+    select unnest(window_run_ids) as run_id
+    from core.tasks
+    where deleted_at is null
+
+),
+
+given_up as (
+
+    select request
+    from core.responses
+    where kind = 'run'
+        and http_status is null
+    group by request
+    having count(*) >= $give_up_after
+
+),
+
+wanted_runs as (
+
+    select
+        run_id,
+        created_at,
+        case
+            when task_id is null then 0
+            when not is_final then 0
+            when outcome <> 'succeeded' then 1
+            else 2
+        end as priority
+    from core.runs
+    where created_at > getvariable('observed_at') - interval 14 days
+        and '/api/tasks/runs?runId=' || run_id not in (select request from given_up)
+        and case
+            when task_id is null then true
+            when is_final then coalesce(details_observed_at < updated_at, true)
+            else run_id not in (select run_id from shown)
+        end
+
+)
+
+select distinct
+    'runs' as kind,
+    t.account_id as id,
+    null as priority,
+    null as created_at
+from core.coverage_gaps as g
+inner join core.tasks as t
+    on t.task_id = g.task_id
+where g.detected_poll_id = getvariable('poll_id')
+    and g.to_at > getvariable('observed_at') - interval 7 days
+    and g.runs_missing_count is distinct from g.recovered_count
+
+union all
+
+select 'run', run_id, priority, created_at
+from wanted_runs
+order by priority nulls first, created_at desc
+limit $budget
+"""
+
+LISTED_UNKNOWN = """
+select run_id
+from stage.runs
+where found_by = 'listing'
+    and run_id not in (select run_id from core.runs)
+order by created_at desc
+"""
+
+
+def recover(
+    session: LoadSession, writer: PollWriter, client: RecoupClient, settings: Settings, clock: Clock
+) -> str | None:
+    """Fetch, archive and stage what can be recovered; return what is not being recovered and why, None if all is well.
+
+    Never fails the poll: the endpoint may be refused or missing while tasks are fine.
+    """
+    budget = settings.details_per_poll
+    rows = session.preview(WANTED, {"budget": budget, "give_up_after": GIVE_UP_AFTER})
+    listings = [Request.runs(row[1]) for row in rows if row[0] == "runs"]
+    known = [Request.run(row[1]) for row in rows if row[0] == "run"]
+    note = _fetch(session, writer, client, listings, settings, clock)
+    if note is None:
+        found = [Request.run(row[0]) for row in session.query(LISTED_UNKNOWN)] if listings else []
+        chosen = (found + known)[: max(0, budget - len(listings))]
+        note = _fetch(session, writer, client, chosen, settings, clock)
+    return note
+
+
+def _fetch(
+    session: LoadSession,
+    writer: PollWriter,
+    client: RecoupClient,
+    requests: Sequence[Request],
+    settings: Settings,
+    clock: Clock,
+) -> str | None:
+    note, failures, stored = None, 0, []
+    for request, answer in _side_by_side(client, requests, settings.concurrency):
+        if isinstance(answer, Response):
+            stored.append(writer.add(answer))
+            failures = 0
+            continue
+        if isinstance(answer, Refused) or not isinstance(answer, Unreachable):
+            note = f"lost runs and run details are not being recovered: {answer}"
+            break
+        writer.add_failure(request, clock())
+        failures += 1
+        if failures >= STOP_AFTER:
+            note = f"recovery stopped for this poll after {failures} failures in a row; the last: {answer}"
+            break
+    session.stage(stored)
+    return note
+
+
+def _side_by_side(
+    client: RecoupClient, requests: Sequence[Request], concurrency: int
+) -> Iterator[tuple[Request, Response | RecoupError]]:
+    """Send at most `concurrency` requests at once, in small groups so that a refusal stops the rest."""
+
+    def ask(request: Request) -> Response | RecoupError:
+        try:
+            return client.get(request)
+        except RecoupError as error:
+            return error
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        for start in range(0, len(requests), concurrency):
+            group = requests[start : start + concurrency]
+            yield from zip(group, pool.map(ask, group), strict=True)

@@ -1,0 +1,107 @@
+"""What the assets are given: settings, models, clock and client in one value, and the steps they run with it.
+
+The steps themselves live in plain modules that know no Dagster; which asset runs which step belongs to assets.py.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from pipelines import cadence
+from pipelines.build import BuildReport, build
+from pipelines.checks import CheckResult, run_checks
+from pipelines.clock import Clock, utc_now
+from pipelines.errors import BadModel, BadSettings, RecoupError, Refused
+from pipelines.model import Key, Model
+from pipelines.poll import PollSummary, poll
+from pipelines.publish import Extras, count_rows, publish
+from pipelines.recoup.client import RecoupClient
+from pipelines.settings import Settings
+from pipelines.snapshots import Snapshot
+from pipelines.warehouse import Warehouse
+
+REPORT_NAME = "report.html"
+
+# Another try cannot help: a person has to change something first.
+_FINAL_ERRORS = (BadModel, BadSettings, Refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts of one pipeline. Tests and the command line swap any of them."""
+
+    settings: Settings
+    models: tuple[Model, ...]
+    clock: Clock = utc_now
+    make_client: Callable[[Settings, Clock], RecoupClient] | None = None
+    write_report: Callable[[Path, Path], None] | None = None
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The work file and its lock."""
+        return Warehouse.of(self.settings)
+
+    def poll(self) -> PollSummary:
+        """Poll once, and leave word for the cadence sensor, however the poll ended."""
+        client = self.make_client(self.settings, self.clock) if self.make_client else None
+        try:
+            return poll(self.settings, clock=self.clock, client=client)
+        finally:
+            with suppress(RecoupError, duckdb.Error):
+                self._note_cadence()
+            if client is not None:
+                client.close()
+
+    def build(self, only: Collection[Key]) -> BuildReport:
+        """Build the named marts."""
+        with self.warehouse.write() as con:
+            return build(
+                con,
+                models=self.models,
+                as_of=self.clock(),
+                reporting_timezone=self.settings.reporting_timezone,
+                only=only,
+            )
+
+    def row_counts(self, schema: str) -> dict[Key, int]:
+        """Count the rows of each table of a schema."""
+        with self.warehouse.write() as con:
+            counts = count_rows(con)
+        keys = {tuple(table.split(".", 1)): count for table, count in counts.items()}
+        return {(key[0], key[1]): count for key, count in keys.items() if key[0] == schema}
+
+    def check(self) -> list[CheckResult]:
+        """Run all checks on core and marts."""
+        with self.warehouse.write() as con:
+            return run_checks(con, self.models)
+
+    def publish(self) -> Snapshot:
+        """Publish the work file, with the report when there is one."""
+        return publish(
+            self.settings.layout,
+            kept=self.settings.snapshots_kept,
+            clock=self.clock,
+            lock_wait_seconds=self.settings.lock_wait_seconds,
+            extras=self._extras(),
+        )
+
+    def _extras(self) -> Extras | None:
+        write_report = self.write_report
+        return write_report and (lambda copy, folder: write_report(copy, folder / REPORT_NAME))
+
+    def _note_cadence(self) -> None:
+        with self.warehouse.write() as con:
+            cadence.write_state(self.settings.layout, cadence.measure(con, self.clock()))
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Let our errors end a step with their own line instead of a stack of frames, and without vain retries."""
+    try:
+        yield
+    except RecoupError as error:
+        raise dg.Failure(str(error), allow_retries=not isinstance(error, _FINAL_ERRORS)) from None

@@ -1,0 +1,25 @@
+"""A Recoup API of our own on loopback, with a clock, a seed and a known ground truth.
+
+Only names to import belong here; the product itself never imports this package, except its `simulate` command.
+"""
+
+from pipelines.simulator.faults import Fault
+from pipelines.simulator.fleet import Fleet
+from pipelines.simulator.server import SimulatorTransport, serve
+from pipelines.simulator.service import Simulator
+from pipelines.simulator.tasks import SimRun, SimTask
+from pipelines.simulator.truth import Truth, TruthRun, TruthTask, TruthTick
+
+__all__ = [
+    "Fault",
+    "Fleet",
+    "SimRun",
+    "SimTask",
+    "Simulator",
+    "SimulatorTransport",
+    "Truth",
+    "TruthRun",
+    "TruthTask",
+    "TruthTick",
+    "serve",
+]

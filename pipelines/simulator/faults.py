@@ -1,0 +1,218 @@
+"""Bad days: what may go wrong between the server and the client, when, and for whom.
+
+A fault is a declaration; service.py applies those that are due. Bodies are the real ones where they are known.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pipelines.simulator.instants import to_ms
+
+JSON_TYPE = "application/json"
+TASKS_PATH = "/api/tasks"
+RUNS_PATH = "/api/tasks/runs"
+
+
+@dataclass(slots=True)
+class Answer:
+    """One HTTP answer, and how it travels: `delay_s` before it, `pad_bytes` after it, or cut off midway."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    pad_bytes: int = 0
+    is_cut: bool = False
+
+
+def error_answer(status: int, text: str, key: str = "error", **headers: str) -> Answer:
+    """Return an error in the API's own form; `key` is `message` where the real server uses that."""
+    return Answer(status, msgspec.json.encode({"status": "error", key: text}), headers=dict(headers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fault:
+    """One kind of trouble, due from `from_at` until before `to_at` of simulated time (None = open).
+
+    `times` bounds how many answers it touches; `account_id`, `path` and (for faults inside a body) `task_id`
+    narrow it. `status` is the code of `runs_refused`.
+    """
+
+    kind: str
+    from_at: datetime | None = None
+    to_at: datetime | None = None
+    account_id: str | None = None
+    path: str | None = None
+    task_id: str | None = None
+    times: int | None = None
+    retry_after: str | None = None
+    seconds: float = 1.0
+    size_bytes: int = 300 * 1024 * 1024
+    status: int = 403
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(sorted(KINDS))}")
+
+    def is_due(self, now_ms: int, account_id: str | None, path: str) -> bool:
+        """Tell whether the fault touches a request; account None (a run by id) only meets general faults."""
+        if self.from_at is not None and now_ms < to_ms(self.from_at):
+            return False
+        if self.to_at is not None and now_ms >= to_ms(self.to_at):
+            return False
+        wanted = RUNS_PATH if self.kind == "runs_refused" else self.path
+        return (wanted is None or wanted == path) and self.account_id in (None, account_id)
+
+
+def _text(status: int, code: str) -> Answer:
+    body = f"An error occurred with your deployment\n\n{code}\n\niad1::sim01-1\n"
+    return Answer(status, body.encode(), "text/plain; charset=utf-8")
+
+
+def _rate_limited(fault: Fault) -> Answer:
+    headers = {"Retry-After": fault.retry_after} if fault.retry_after is not None else {}
+    body = {"type": "https://developer.mozilla.org/en-US/docs/Web/HTTP/Status/429", "title": "Rate Limit Exceeded"}
+    return Answer(429, msgspec.json.encode(body | {"status": 429}), "application/problem+json", headers)
+
+
+def _refused(fault: Fault) -> Answer:
+    text = "Not found" if fault.status == 404 else "Access denied to specified account_id"
+    return error_answer(fault.status, text)
+
+
+# Instead of the true answer.
+REPLACING: dict[str, Callable[[Fault], Answer]] = {
+    "unauthorized": lambda _: error_answer(401, "Exactly one of x-api-key or Authorization must be provided"),
+    "unauthorized_message_form": lambda _: error_answer(401, "Unauthorized", "message"),
+    "forbidden": lambda _: error_answer(403, "Access denied to specified account_id"),
+    "rate_limited": _rate_limited,
+    "server_error": lambda _: error_answer(500, "Internal server error"),
+    "upstream_error": lambda _: error_answer(500, "Trigger.dev API error: 429"),
+    "gateway_timeout": lambda _: _text(504, "FUNCTION_INVOCATION_TIMEOUT"),
+    "body_too_large": lambda _: _text(500, "FUNCTION_RESPONSE_PAYLOAD_TOO_LARGE"),
+    "html": lambda _: Answer(200, b"<!DOCTYPE html><html><body>Checking your browser</body></html>", "text/html"),
+    "malformed": lambda _: Answer(200, b'{"status":"success","tasks":[{,]}'),
+    "empty_body": lambda _: Answer(200, b""),
+    "error_with_200": lambda _: error_answer(200, "Something went wrong"),
+    "runs_refused": _refused,
+}
+
+
+def _truncated(fault: Fault, answer: Answer) -> None:
+    answer.body = answer.body[: max(len(answer.body) // 2, 1)]
+
+
+def _slow(fault: Fault, answer: Answer) -> None:
+    answer.delay_s += fault.seconds
+
+
+def _disconnect(fault: Fault, answer: Answer) -> None:
+    answer.is_cut = True
+
+
+def _oversized(fault: Fault, answer: Answer) -> None:
+    answer.pad_bytes = fault.size_bytes
+
+
+# The true answer, but it travels badly.
+TRAVELLING: dict[str, Callable[[Fault, Answer], None]] = {
+    "truncated": _truncated,
+    "slow": _slow,
+    "disconnect": _disconnect,
+    "oversized": _oversized,
+}
+
+Tasks = list[dict[str, Any]]
+
+
+def _silent(tasks: Tasks) -> None:
+    for task in tasks:
+        # A task without a schedule is never looked up, so its answer is the same on a bad day.
+        if task["trigger_schedule_id"] is not None:
+            task["recent_runs"], task["upcoming"] = [], []
+            if "timezone" in task:
+                task["timezone"] = None
+
+
+def _lookup_failed(tasks: Tasks) -> None:
+    _silent(tasks)
+    for task in tasks:
+        if "trigger_lookup_failed" in task and task["trigger_schedule_id"] is not None:
+            task["trigger_lookup_failed"] = True
+
+
+def _no_zone(tasks: Tasks) -> None:
+    for task in tasks:
+        if "timezone" in task:
+            task["timezone"] = None
+
+
+def _newest_unread(tasks: Tasks) -> None:
+    for task in tasks:
+        task["upcoming"] = []
+
+
+def _unknown_fields(tasks: Tasks) -> None:
+    for task in tasks:
+        task["priority"] = {"level": 3, "reason": "plan"}
+        for run in task["recent_runs"]:
+            run["queuePosition"] = 7
+
+
+def _newest_run(tasks: Tasks) -> list[dict[str, Any]]:
+    """Return the newest run of the first task that has one (or nothing)."""
+    return next((task["recent_runs"][:1] for task in tasks if task["recent_runs"]), [])
+
+
+def _unknown_status(tasks: Tasks) -> None:
+    for run in _newest_run(tasks):
+        run["status"] = "HIBERNATING"
+
+
+def _bad_run(tasks: Tasks) -> None:
+    for run in _newest_run(tasks):
+        run |= {"createdAt": "yesterday", "costInCents": "free"}
+
+
+def _bad_task(tasks: Tasks) -> None:
+    if tasks:
+        tasks[0] |= {"id": None, "title": 42}
+
+
+def _duplicate_task(tasks: Tasks) -> None:
+    if tasks:
+        tasks.append(copy.deepcopy(tasks[0]))
+
+
+def _duplicate_run(tasks: Tasks) -> None:
+    """Repeat the newest run in an older state: the later updatedAt is the truth."""
+    for run in _newest_run(tasks):
+        older = copy.deepcopy(run) | {"status": "QUEUED", "updatedAt": run["createdAt"]}
+        older |= {"costInCents": 0, "baseCostInCents": 0, "durationMs": 0}
+        for name in ("startedAt", "finishedAt", "version", "metadata", "output", "error", "attempts"):
+            older.pop(name, None)
+        next(task["recent_runs"] for task in tasks if task["recent_runs"]).append(older)
+
+
+# Inside a body that looks healthy.
+INSIDE: dict[str, Callable[[Tasks], None]] = {
+    "silent_outage": _silent,
+    "lookup_failed": _lookup_failed,
+    "schedule_read_failed": _no_zone,
+    "newest_run_read_failed": _newest_unread,
+    "unknown_fields": _unknown_fields,
+    "unknown_status": _unknown_status,
+    "bad_run": _bad_run,
+    "bad_task": _bad_task,
+    "duplicate_task": _duplicate_task,
+    "duplicate_run": _duplicate_run,
+}
+# What makes `recent_runs` silently empty makes the runs endpoint fail aloud.
+UPSTREAM_DOWN = frozenset({"silent_outage", "lookup_failed"})
+KINDS = frozenset({*REPLACING, *TRAVELLING, *INSIDE})

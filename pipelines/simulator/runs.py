@@ -1,0 +1,78 @@
+"""One run as dated states, and how it stands at an instant. Neither dialect of the API is spoken here.
+
+How a life is drawn by chance is in lives.py; how a state is written in JSON is in render.py.
+"""
+
+from typing import NamedTuple
+
+BASE_CENTS = 0.0025
+# Small enough that sums over attempts show binary noise (0.37179999999999996), as upstream's doubles do.
+CENTS_PER_MS = 0.00000169
+# Upstream writes the end of a run and then touches the row once more.
+LAST_TOUCH_MS = 35
+
+
+class Run(NamedTuple):
+    """One run's whole life. Instants are ms since 1970; 0 means never."""
+
+    run_id: str
+    schedule_id: str
+    tick_ms: int
+    kind: str
+    phases: tuple[tuple[int, str], ...]
+    attempts: tuple[tuple[int, int], ...]
+    dequeued_ms: int
+    tagged_ms: int
+    finished_ms: int
+    listed_ms: int
+    is_test: bool
+    bits: int
+
+    @property
+    def final_ms(self) -> int:
+        """The instant from which nothing changes any more."""
+        return self.phases[-1][0]
+
+
+class RunState(NamedTuple):
+    """A run as it stands at one instant, in neither dialect."""
+
+    status: str
+    updated_ms: int
+    dequeued_ms: int
+    started_ms: int
+    finished_ms: int
+    tagged: bool
+    compute_cents: float
+    base_cents: float
+    duration_ms: int
+    attempt_count: int
+
+
+def state_at(run: Run, now_ms: int) -> RunState:
+    """Return the run as it stands at an instant at which it exists."""
+    if now_ms >= run.phases[-1][0]:
+        updated_ms, status = run.phases[-1]
+        ended, began = run.attempts, run.attempts
+    else:
+        passed = [phase for phase in run.phases if phase[0] <= now_ms]
+        updated_ms, status = passed[-1] if passed else run.phases[0]
+        ended = tuple(part for part in run.attempts if part[1] + LAST_TOUCH_MS <= now_ms)
+        began = tuple(part for part in run.attempts if part[0] <= now_ms)
+    duration, compute = 0, 0.0
+    for start, end in ended:
+        duration += end - start
+        compute += (end - start) * CENTS_PER_MS
+    dequeued = run.dequeued_ms if run.dequeued_ms <= now_ms else 0
+    return RunState(
+        status,
+        updated_ms,
+        dequeued,
+        began[0][0] if began else 0,
+        run.finished_ms if now_ms >= run.phases[-1][0] else 0,
+        0 < run.tagged_ms <= now_ms,
+        compute,
+        BASE_CENTS if dequeued else 0.0,
+        duration,
+        len(began),
+    )

@@ -1,0 +1,87 @@
+"""What a simulated task is: its fields, its history of changes, and how its runs tend to end.
+
+Declarations only. timeline.py works out what holds when; lives.py draws what each run does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+ACCOUNT_ID = "848cd58d-700f-4b38-ab4c-d9f52a1b2c3d"
+ARTIST_ID = "27e78ee6-9887-4e8a-95a9-5a36fab3d83a"
+EVER = datetime(2026, 1, 1, tzinfo=UTC)
+
+# What can become of a tick. `completed` takes whatever share of a mix the others leave.
+KINDS = (
+    "completed",
+    "retried",  # one or two attempts fail, the next one completes
+    "waited",  # waits in the middle: time that is no compute
+    "delayed",
+    "pending_version",
+    "waiting_for_deploy",
+    "failed",  # all three attempts fail
+    "interrupted",
+    "crashed",
+    "crashed_before_start",  # ends before it could tag itself
+    "system_failure",
+    "timed_out",
+    "cancelled",
+    "cancelled_in_queue",
+    "expired",
+)
+
+# Fields of a task that `changes` may set from an instant on.
+CHANGEABLE = frozenset(
+    {"title", "prompt", "cron", "timezone", "artist_account_id", "artist_name", "owner_email", "model"}
+    | {"mix", "duration_ms"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimRun:
+    """One run stated by a test instead of drawn by chance; unset values are drawn."""
+
+    created_at: datetime
+    kind: str = "completed"
+    duration_ms: int | None = None
+    run_id: str | None = None
+    is_test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimTask:
+    """One task over all its life.
+
+    `enabled` lists the periods [from, to) in which the schedule exists (None = from creation on; () = never);
+    each period has a schedule id of its own. `runs` states the runs instead of drawing them: then a tick
+    without a stated run counts as skipped. Instants are aware.
+    """
+
+    task_id: str
+    title: str = "Daily check-in"
+    prompt: str = "Check in with the artist's numbers and email a short summary."
+    cron: str = "0 9 * * *"
+    timezone: str = "UTC"
+    account_id: str = ACCOUNT_ID
+    artist_account_id: str = ARTIST_ID
+    artist_name: str | None = "Del Water Gap"
+    owner_email: str | None = "manager@indielabel.example"
+    model: str | None = None
+    created_at: datetime = EVER
+    enabled: tuple[tuple[datetime, datetime | None], ...] | None = None
+    enabled_is_null: bool = False
+    deleted_at: datetime | None = None
+    changes: tuple[tuple[datetime, Mapping[str, Any]], ...] = ()
+    mix: Mapping[str, float] = field(default_factory=dict)
+    duration_ms: tuple[int, int] = (15_000, 45_000)
+    slow_ratio: float = 0.0
+    slow_ms: tuple[int, int] = (20 * 60_000, 50 * 60_000)
+    skip_ratio: float = 0.0
+    runs: tuple[SimRun, ...] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = {name for _, change in self.changes for name in change} - CHANGEABLE
+        kinds = {*self.mix, *(run.kind for run in self.runs or ())} - set(KINDS)
+        if unknown or kinds:
+            raise ValueError(f"simulated task {self.task_id}: unknown {sorted(unknown | kinds)}; see tasks.py")

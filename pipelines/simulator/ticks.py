@@ -1,0 +1,74 @@
+"""When a cron fires: tick times of an expression in a zone, made once and kept, as epoch seconds.
+
+Which task uses which expression, and whether its schedule is on, is decided in timeline.py.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+
+class TickSource:
+    """The ticks of one expression in one zone from an origin on, extended as far as anybody asks."""
+
+    def __init__(self, expression: str, timezone: str, origin_s: int) -> None:
+        # CronSim starts strictly after its start, so a tick at the origin itself needs one second of lead.
+        start = datetime.fromtimestamp(origin_s - 1, ZoneInfo(timezone))
+        self._future: Iterator[datetime] = iter(CronSim(expression, start))
+        self.seconds = array("q")
+
+    def _extend(self) -> bool:
+        instant = next(self._future, None)
+        if instant is None:
+            return False
+        self.seconds.append(int(instant.timestamp()))
+        return True
+
+    def index_at(self, second: int) -> int:
+        """Return how many ticks lie before `second`, making ticks as needed."""
+        while not self.seconds or self.seconds[-1] < second:
+            if not self._extend():
+                break
+        return bisect_left(self.seconds, second)
+
+    def after(self, second: int, count: int) -> list[int]:
+        """Return the next `count` ticks after `second` (fewer when the cron ends)."""
+        index = self.index_at(second + 1)
+        while len(self.seconds) < index + count and self._extend():
+            pass
+        return list(self.seconds[index : index + count])
+
+    def before(self, second: int) -> int | None:
+        """Return the last tick before `second`, or None at the origin."""
+        index = self.index_at(second)
+        return self.seconds[index - 1] if index else None
+
+
+class TickSources:
+    """All sources of one fleet, shared by the tasks that have the same expression and zone."""
+
+    def __init__(self, origin_s: int) -> None:
+        self._origin_s = origin_s
+        self._sources: dict[tuple[str, str], TickSource] = {}
+
+    def get(self, expression: str, timezone: str) -> TickSource:
+        """Return the shared source of an expression in a zone."""
+        zone = "UTC" if _same_as_utc(expression, timezone, self._origin_s) else timezone
+        key = (expression, zone)
+        if key not in self._sources:
+            self._sources[key] = TickSource(expression, zone, self._origin_s)
+        return self._sources[key]
+
+
+def _same_as_utc(expression: str, timezone: str, origin_s: int) -> bool:
+    """Tell whether an every-hour cron fires at the same instants as in UTC (zones of whole hours do)."""
+    if expression.split()[1:] != ["*"] * 4:
+        return False
+    zone = ZoneInfo(timezone)
+    start = datetime.fromtimestamp(origin_s, UTC)
+    offsets = [(start + timedelta(days=15 * step)).astimezone(zone).utcoffset() for step in range(48)]
+    return all(offset is not None and offset % timedelta(hours=1) == timedelta(0) for offset in offsets)

@@ -1,0 +1,206 @@
+"""One task over time: which fields hold at an instant, which schedule exists, and which runs its ticks made.
+
+Pure and lazy: nothing is generated before somebody asks for a window. The wire format is in render.py.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from pipelines.simulator import dice
+from pipelines.simulator.instants import DAY, SECOND, to_ms
+from pipelines.simulator.lives import MAX_INSERT_LAG_MS, Draw, draw_run
+from pipelines.simulator.runs import Run
+from pipelines.simulator.tasks import CHANGEABLE, SimRun, SimTask
+from pipelines.simulator.ticks import TickSource, TickSources
+
+WINDOW_RUNS = 5
+WINDOW_MS = 7 * DAY
+_NEVER = 1 << 60
+_UNIT = 1 << 24
+
+
+class Segment(NamedTuple):
+    """A stretch [from, to) in which one schedule fires by one cron, with one mix of outcomes."""
+
+    from_ms: int
+    to_ms: int
+    period: int
+    schedule_id: str
+    cron: str
+    timezone: str
+    ticks: TickSource
+    draw: Draw
+
+
+class Period(NamedTuple):
+    """A stretch in which a schedule exists; it fires from `fires_from_ms` on (when the simulated world begins)."""
+
+    from_ms: int
+    fires_from_ms: int
+    to_ms: int
+    schedule_id: str
+
+
+class Timeline:
+    """One task with its instants worked out."""
+
+    def __init__(self, task: SimTask, seed: int, sources: TickSources, epoch_ms: int) -> None:
+        self.task = task
+        self.seed = dice.hash_64(task.task_id, seed)
+        self.created_ms = to_ms(task.created_at)
+        self.deleted_ms = to_ms(task.deleted_at) if task.deleted_at else _NEVER
+        self._configs = self._work_out_configs()
+        self._config_starts = [start for start, _ in self._configs]
+        self.periods = self._work_out_periods(epoch_ms)
+        self.segments = [segment for index in range(len(self.periods)) for segment in self._cut(index, sources)]
+        self._stated = {to_ms(run.created_at): run for run in task.runs or ()}
+        self._stated_ms = sorted(self._stated)
+        lost = [run.created_at for run in task.runs or () if self.segment_at(to_ms(run.created_at)) is None]
+        if len(self._stated) != len(task.runs or ()):
+            raise ValueError(f"simulated task {task.task_id}: two stated runs share one created_at; move one")
+        if lost:
+            raise ValueError(f"simulated task {task.task_id}: no schedule exists at {lost[0]}; widen `enabled`")
+        self._skip_below = int(task.skip_ratio * _UNIT)
+
+    def _work_out_configs(self) -> list[tuple[int, dict[str, Any]]]:
+        fields = {name: getattr(self.task, name) for name in CHANGEABLE}
+        configs = [(0, fields)]
+        for instant, change in sorted(self.task.changes, key=lambda item: item[0]):
+            fields = fields | dict(change)
+            configs.append((to_ms(instant), fields))
+        return configs
+
+    def _work_out_periods(self, epoch_ms: int) -> list[Period]:
+        stated = self.task.enabled if self.task.enabled is not None else ((self.task.created_at, None),)
+        periods = []
+        for number, (start, end) in enumerate(stated):
+            from_ms, to = to_ms(start), min(to_ms(end) if end else _NEVER, self.deleted_ms)
+            schedule = dice.schedule_id(self.seed, f"schedule {number}")
+            periods.append(Period(from_ms, max(from_ms, epoch_ms), to, schedule))
+        return periods
+
+    def _cut(self, number: int, sources: TickSources) -> Iterator[Segment]:
+        period = self.periods[number]
+        starts = [*self._config_starts, _NEVER]
+        for (start, fields), end in zip(self._configs, starts[1:], strict=True):
+            low, high = max(start, period.fires_from_ms), min(end, period.to_ms)
+            if low < high:
+                cron, timezone = fields["cron"], fields["timezone"]
+                ticks, draw = sources.get(cron, timezone), self._draw(fields)
+                yield Segment(low, high, number, period.schedule_id, cron, timezone, ticks, draw)
+
+    def _draw(self, fields: dict[str, Any]) -> Draw:
+        kinds = tuple(fields["mix"])
+        limits = tuple(int(limit * _UNIT) for limit in accumulate(fields["mix"].values()))
+        low, high = fields["duration_ms"]
+        return Draw(kinds, limits, low, high - low, int(self.task.slow_ratio * _UNIT), self.task.slow_ms)
+
+    def exists_at(self, now_ms: int) -> bool:
+        """Tell whether the task's row is in the database."""
+        return self.created_ms <= now_ms < self.deleted_ms
+
+    def fields_at(self, now_ms: int) -> dict[str, Any]:
+        """Return the changeable fields as they stand."""
+        return self._configs[max(bisect_right(self._config_starts, now_ms) - 1, 0)][1]
+
+    def period_at(self, now_ms: int) -> int | None:
+        """Return the number of the enabled period, or None while there is no schedule."""
+        for number, period in enumerate(self.periods):
+            if period.from_ms <= now_ms < period.to_ms:
+                return number
+        return None
+
+    def segment_at(self, instant_ms: int) -> Segment | None:
+        """Return the segment whose schedule is in force at an instant."""
+        return next((s for s in self.segments if s.from_ms <= instant_ms < s.to_ms), None)
+
+    def _run(self, segment: Segment, tick_ms: int) -> Run | None:
+        """Return what became of a tick: a run, or None when the fire was skipped."""
+        bits = dice.hash_128(tick_ms.to_bytes(8, "big"), self.seed)
+        if self.task.runs is not None:
+            stated = self._stated.get(tick_ms)
+            return self._stated_run(segment, tick_ms, bits, stated) if stated else None
+        if (bits >> 104) < self._skip_below:
+            return None
+        return draw_run(segment.draw, segment.schedule_id, tick_ms, bits, self.seed)
+
+    def _stated_run(self, segment: Segment, tick_ms: int, bits: int, stated: SimRun) -> Run:
+        low = stated.duration_ms
+        draw = Draw((stated.kind,), (_UNIT,), *(segment.draw[2:4] if low is None else (low, 0)), 0, (0, 0))
+        run = draw_run(draw, segment.schedule_id, tick_ms, bits, self.seed)
+        return run._replace(run_id=stated.run_id or run.run_id, is_test=stated.is_test)
+
+    def fires(self, from_ms: int, to_ms_: int) -> Iterator[tuple[int, Run | None, bool]]:
+        """Yield (instant, run or None, whether the cron asked for it) in [from, to), oldest first."""
+        for segment in self.segments:
+            for tick_ms in self._instants(segment, from_ms, to_ms_):
+                is_tick = self.task.runs is None or _is_tick(segment, tick_ms)
+                yield tick_ms, self._run(segment, tick_ms), is_tick
+
+    def _instants(self, segment: Segment, from_ms: int, to_ms_: int) -> list[int]:
+        low, high = max(segment.from_ms, from_ms), min(segment.to_ms, to_ms_)
+        if low >= high:
+            return []
+        # Whole seconds: a bound within a second belongs to the next tick.
+        first, last = (segment.ticks.index_at(-(-bound // SECOND)) for bound in (low, high))
+        instants = [second * SECOND for second in segment.ticks.seconds[first:last]]
+        stated = [ms for ms in self._stated_ms if low <= ms < high]
+        return sorted({*instants, *stated}) if stated else instants
+
+    def runs_back(self, now_ms: int, since_ms: int, period: int | None = None) -> Iterator[Run]:
+        """Yield the listed runs created since an instant, newest first; of one enabled period if named."""
+        for segment in reversed(self.segments):
+            if period is not None and segment.period != period:
+                continue
+            yield from self._segment_back(segment, now_ms, since_ms)
+
+    def _segment_back(self, segment: Segment, now_ms: int, since_ms: int) -> Iterator[Run]:
+        if self.task.runs is not None:
+            instants = self._instants(segment, since_ms, now_ms + 1)
+            yield from self._listed(segment, reversed(instants), now_ms)
+            return
+        low, high = max(segment.from_ms, since_ms), min(segment.to_ms, now_ms + 1)
+        if low >= high:
+            return
+        first, last = (segment.ticks.index_at(-(-bound // SECOND)) for bound in (low, high))
+        seconds = segment.ticks.seconds
+        yield from self._listed(segment, (seconds[i] * SECOND for i in range(last - 1, first - 1, -1)), now_ms)
+
+    def _listed(self, segment: Segment, instants: Iterator[int], now_ms: int) -> Iterator[Run]:
+        for tick_ms in instants:
+            run = self._run(segment, tick_ms)
+            if run is not None and run.listed_ms <= now_ms:
+                yield run
+
+    def window(self, now_ms: int) -> list[Run]:
+        """Return what `recent_runs` shows: at most five runs of seven days of the current schedule."""
+        period = self.period_at(now_ms)
+        if period is None or not self.exists_at(now_ms):
+            return []
+        runs: list[Run] = []
+        for run in self.runs_back(now_ms, now_ms - WINDOW_MS, period):
+            runs.append(run)
+            if len(runs) == WINDOW_RUNS:
+                break
+        return runs
+
+    def find(self, run_id: str, now_ms: int) -> Run | None:
+        """Return the run with an id, if it has been inserted by now."""
+        inserted_ms = dice.run_id_time(run_id)
+        if self.task.runs is not None:
+            found = (run for _, run, _ in self.fires(0, now_ms + 1) if run and run.run_id == run_id)
+            return next(found, None)
+        if inserted_ms is None or inserted_ms > now_ms:
+            return None
+        near = self.fires(inserted_ms - MAX_INSERT_LAG_MS, inserted_ms + 1)
+        return next((run for _, run, _ in near if run and run.run_id == run_id), None)
+
+
+def _is_tick(segment: Segment, instant_ms: int) -> bool:
+    if instant_ms % SECOND:
+        return False
+    second = instant_ms // SECOND
+    index = segment.ticks.index_at(second)
+    return index < len(segment.ticks.seconds) and segment.ticks.seconds[index] == second

@@ -1,0 +1,128 @@
+-- How completely is each day of each task known?
+-- Grain: one row per task and local day, from its first known day to now (or to its deletion), days without runs too.
+-- Caveat: the current day is unknown until a poll has seen it end.
+with context as (
+
+    select * from core.build_context
+
+),
+
+tasks as (
+
+    select * from core.tasks
+
+),
+
+run_days as (
+
+    select
+        runs.task_id,
+        (runs.created_at at time zone context.reporting_timezone)::date as date,
+        count(*) as observed_run_count
+    from core.runs as runs
+    cross join context
+    where runs.task_id is not null
+    group by all
+
+),
+
+missing_days as (
+
+    select
+        task_id,
+        date,
+        count(*) as runs_missing_count
+    from marts.missing_run_facts
+    group by all
+
+),
+
+day_ranges as (
+
+    select task_id, min(date) as first_date, max(date) as last_date from run_days group by task_id
+    union all
+    select task_id, min(date), max(date) from missing_days group by task_id
+    union all
+    select
+        tasks.task_id,
+        (coalesce(tasks.observed_from_at, tasks.first_seen_at) at time zone context.reporting_timezone)::date,
+        (coalesce(tasks.deleted_at, context.as_of_at) at time zone context.reporting_timezone)::date
+    from tasks
+    cross join context
+
+),
+
+days as (
+
+    select
+        task_id,
+        unnest(generate_series(min(first_date), max(last_date), interval 1 day))::date as date
+    from day_ranges
+    group by task_id
+
+),
+
+bounded_days as (
+
+    select
+        days.task_id,
+        days.date,
+        days.date::timestamp at time zone context.reporting_timezone as day_starts_at,
+        (days.date + 1)::timestamp at time zone context.reporting_timezone as day_ends_at
+    from days
+    cross join context
+
+),
+
+uncountable_days as (
+
+    -- Holes of a schedule that cannot be read: nobody knows how many runs they hold.
+    select distinct
+        bounded_days.task_id,
+        bounded_days.date
+    from bounded_days
+    inner join core.coverage_gaps as gaps
+        on gaps.task_id = bounded_days.task_id
+        and gaps.from_at < bounded_days.day_ends_at
+        and gaps.to_at > bounded_days.day_starts_at
+    where gaps.runs_missing_count is null
+
+),
+
+joined as (
+
+    select
+        bounded_days.*,
+        coalesce(run_days.observed_run_count, 0) as observed_run_count,
+        coalesce(missing_days.runs_missing_count, 0) as runs_missing_count,
+        coalesce(
+            bounded_days.day_starts_at >= tasks.observed_from_at
+            and bounded_days.day_ends_at <= tasks.observed_until_at,
+            false
+        ) and uncountable_days.task_id is null as is_observed_whole
+    from bounded_days
+    left join tasks
+        on tasks.task_id = bounded_days.task_id
+    left join run_days
+        on run_days.task_id = bounded_days.task_id
+        and run_days.date = bounded_days.date
+    left join missing_days
+        on missing_days.task_id = bounded_days.task_id
+        and missing_days.date = bounded_days.date
+    left join uncountable_days
+        on uncountable_days.task_id = bounded_days.task_id
+        and uncountable_days.date = bounded_days.date
+
+)
+
+select
+    date,
+    task_id,
+    observed_run_count,
+    runs_missing_count,
+    observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
+    core.coverage_status(runs_missing_count, not is_observed_whole) as coverage_status,
+    is_observed_whole,
+    day_starts_at,
+    day_ends_at
+from joined

@@ -1,0 +1,28 @@
+-- What fails, and how often?
+-- Grain: one row per local day, task and model in force; days without runs too. Key: date, task_id, model.
+-- Failed / (succeeded + failed); test runs and other environments are left out and counted beside it.
+select
+    date,
+    task_id,
+    title,
+    account_id,
+    artist_account_id,
+    model,
+    succeeded_count,
+    failed_count,
+    cancelled_count,
+    expired_count,
+    in_flight_count,
+    unknown_count,
+    failed_count / nullif(succeeded_count + failed_count, 0) as failure_ratio,
+    core.wilson_low(failed_count, succeeded_count + failed_count) as failure_ratio_low,
+    core.wilson_high(failed_count, succeeded_count + failed_count) as failure_ratio_high,
+    runs_missing_count,
+    coverage_ratio,
+    coverage_status,
+    succeeded_count + failed_count as n,
+    test_run_count,
+    nonproduction_run_count,
+    recovered_run_count,
+    is_final
+from marts.task_days

@@ -1,0 +1,43 @@
+-- Which runs must have existed and were never seen?
+-- Grain: one row per task and cron tick. Key: task_id, tick_at. Ticks whose run was found later are left out.
+with context as (
+
+    select * from core.build_context
+
+),
+
+versions as (
+
+    select
+        task_id,
+        case
+            when version_number = 1 then '-infinity'::timestamptz
+            else valid_from
+        end as in_force_from,
+        model
+    from core.task_versions
+
+),
+
+missing as (
+
+    select *
+    from core.missing_runs
+    where recovered_run_id is null
+
+)
+
+select
+    missing.task_id,
+    missing.tick_at,
+    (missing.tick_at at time zone context.reporting_timezone)::date as date,
+    versions.model,
+    missing.gap_id,
+    gaps.cause
+from missing
+asof left join versions
+    on versions.task_id = missing.task_id
+    and versions.in_force_from <= missing.tick_at
+left join core.coverage_gaps as gaps
+    on gaps.gap_id = missing.gap_id
+cross join context

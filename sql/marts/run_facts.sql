@@ -1,0 +1,98 @@
+-- What is there to count about a run? The base of all other marts.
+-- Grain: one row per run. Model, schedule and prompt are those in force when it started; names are today's.
+-- Caveat: a change of configuration is known from the poll that first saw it.
+with context as (
+
+    select * from core.build_context
+
+),
+
+tasks as (
+
+    select * from core.tasks
+
+),
+
+versions as (
+
+    select
+        task_id,
+        version_number,
+        -- Nothing is known of the time before the first observation, so the first version stands for it.
+        case
+            when version_number = 1 then '-infinity'::timestamptz
+            else valid_from
+        end as in_force_from,
+        model,
+        schedule,
+        timezone,
+        prompt_hash
+    from core.task_versions
+
+),
+
+runs as (
+
+    select
+        *,
+        coalesce(started_at, created_at) as in_force_at,
+        -- Retrieved runs carry no environment; production is then assumed, as everything scheduled runs there.
+        coalesce(is_production, true) as is_in_production
+    from core.runs
+
+)
+
+select
+    runs.run_id,
+    runs.task_id,
+    tasks.title,
+    tasks.account_id,
+    tasks.artist_account_id,
+    tasks.artist_name,
+    (runs.created_at at time zone context.reporting_timezone)::date as date,
+
+    ---------- configuration in force
+    versions.version_number,
+    versions.model,
+    versions.schedule,
+    versions.timezone,
+    versions.prompt_hash,
+    runs.version as worker_version,
+
+    ---------- state
+    runs.status,
+    runs.outcome,
+    runs.is_final,
+    coalesce(runs.is_test, false) as is_test,
+    runs.is_in_production,
+    runs.is_in_production and not coalesce(runs.is_test, false) as is_counted,
+    runs.found_by,
+    coalesce(
+        tasks.deleted_at is not null or not list_contains(tasks.window_run_ids, runs.run_id),
+        true
+    ) as is_rescued,
+
+    ---------- numbers
+    runs.compute_cents,
+    runs.invocation_cents,
+    runs.total_cents,
+    runs.total_cents * 0.01 as total_usd,
+    case
+        when runs.outcome = 'failed' then runs.total_cents
+        else 0
+    end as wasted_cents,
+    runs.duration_ms,
+    runs.attempt_count,
+
+    ---------- times
+    runs.created_at,
+    runs.started_at,
+    runs.finished_at,
+    runs.last_observed_at
+from runs
+asof left join versions
+    on versions.task_id = runs.task_id
+    and versions.in_force_from <= runs.in_force_at
+left join tasks
+    on tasks.task_id = runs.task_id
+cross join context

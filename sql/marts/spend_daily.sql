@@ -1,0 +1,24 @@
+-- What do the runs cost, and how much of it was for nothing?
+-- Grain: one row per local day, task and model in force; days without runs too. Key: date, task_id, model.
+-- Trigger.dev compute and invocation of every run, test runs too; not the language model's bill.
+select
+    date,
+    task_id,
+    title,
+    account_id,
+    artist_account_id,
+    model,
+    run_count,
+    compute_cents,
+    invocation_cents,
+    total_cents,
+    total_cents * 0.01 as total_usd,
+    wasted_cents,
+    wasted_cents * 0.01 as wasted_usd,
+    is_final,
+    runs_missing_count,
+    coverage_status,
+    coverage_ratio,
+    test_run_count,
+    unpriced_run_count
+from marts.task_days

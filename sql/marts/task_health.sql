@@ -1,0 +1,166 @@
+-- How is each task doing now?
+-- Grain: one row per task, deleted ones too (deleted_at says so). Key: task_id.
+-- Outcomes leave out test runs and other environments; money counts every run. Windows are 24-hour days up to now.
+with context as (
+
+    select
+        as_of_at,
+        as_of_at - interval 168 hours as from_7d_at,
+        as_of_at - interval 720 hours as from_30d_at
+    from core.build_context
+
+),
+
+runs as (
+
+    select
+        facts.*,
+        facts.created_at > context.from_7d_at as is_in_7d,
+        facts.created_at > context.from_30d_at as is_in_30d
+    from marts.run_facts as facts
+    cross join context
+    where facts.created_at <= context.as_of_at
+
+),
+
+windows as (
+
+    select
+        task_id,
+        count(*) filter (is_in_7d and is_counted and outcome = 'succeeded') as succeeded_count_7d,
+        count(*) filter (is_in_7d and is_counted and outcome = 'failed') as failed_count_7d,
+        count(*) filter (is_in_30d and is_counted and outcome = 'succeeded') as succeeded_count_30d,
+        count(*) filter (is_in_30d and is_counted and outcome = 'failed') as failed_count_30d,
+        count(*) as run_count,
+        count(*) filter (is_rescued) as rescued_run_count,
+        count(*) filter (is_in_7d) as run_count_7d,
+        count(*) filter (is_in_30d) as run_count_30d,
+        count(*) filter (is_in_7d and outcome = 'failed') as wasted_run_count_7d,
+        count(*) filter (is_in_30d and outcome = 'failed') as wasted_run_count_30d,
+        sum(total_cents) filter (is_in_7d) as total_cents_7d,
+        sum(total_cents) filter (is_in_30d) as total_cents_30d,
+        sum(total_cents) filter (is_in_7d and outcome = 'failed') as wasted_cents_7d,
+        sum(total_cents) filter (is_in_30d and outcome = 'failed') as wasted_cents_30d
+    from runs
+    group by task_id
+
+),
+
+latest as (
+
+    select
+        task_id,
+        arg_max(run_id, (created_at, run_id)) as last_run_id,
+        arg_max(outcome, (created_at, run_id)) as last_outcome,
+        max(created_at) as last_run_at,
+        max((created_at, run_id)) filter (outcome = 'succeeded') as last_success,
+        max(created_at) filter (outcome = 'succeeded') as last_success_at
+    from runs
+    where is_counted
+    group by task_id
+
+),
+
+streaks as (
+
+    -- Failures since the last success; cancelled, expired and unfinished runs neither add to a streak nor end it.
+    select
+        runs.task_id,
+        count(*) as failure_streak_count
+    from runs
+    inner join latest
+        on latest.task_id = runs.task_id
+    where runs.is_counted
+        and runs.outcome = 'failed'
+        and coalesce((runs.created_at, runs.run_id) > latest.last_success, true)
+    group by runs.task_id
+
+),
+
+counted as (
+
+    select
+        tasks.*,
+        coalesce(windows.succeeded_count_7d, 0) + coalesce(windows.failed_count_7d, 0) as n_7d,
+        coalesce(windows.failed_count_7d, 0) as failed_count_7d,
+        coalesce(windows.succeeded_count_30d, 0) + coalesce(windows.failed_count_30d, 0) as n_30d,
+        coalesce(windows.failed_count_30d, 0) as failed_count_30d,
+        case when windows.run_count_7d > 0 then windows.total_cents_7d else 0 end as total_cents_7d,
+        case when windows.wasted_run_count_7d > 0 then windows.wasted_cents_7d else 0 end as wasted_cents_7d,
+        case when windows.run_count_30d > 0 then windows.total_cents_30d else 0 end as total_cents_30d,
+        case when windows.wasted_run_count_30d > 0 then windows.wasted_cents_30d else 0 end as wasted_cents_30d,
+        coalesce(windows.run_count, 0) as run_count,
+        coalesce(windows.rescued_run_count, 0) as rescued_run_count
+    from core.tasks as tasks
+    left join windows
+        on windows.task_id = tasks.task_id
+
+)
+
+select
+    counted.task_id,
+    counted.title,
+    counted.account_id,
+    counted.artist_account_id,
+    counted.artist_name,
+    counted.model,
+    counted.schedule,
+    counted.timezone,
+    counted.is_enabled,
+    counted.deleted_at,
+
+    ---------- outcomes
+    latest.last_run_id,
+    latest.last_run_at,
+    latest.last_outcome,
+    coalesce(streaks.failure_streak_count, 0) as failure_streak_count,
+    latest.last_success_at,
+    counted.n_7d,
+    counted.failed_count_7d,
+    counted.failed_count_7d / nullif(counted.n_7d, 0) as failure_ratio_7d,
+    core.wilson_low(counted.failed_count_7d, counted.n_7d) as failure_ratio_low_7d,
+    core.wilson_high(counted.failed_count_7d, counted.n_7d) as failure_ratio_high_7d,
+    counted.n_30d,
+    counted.failed_count_30d,
+    counted.failed_count_30d / nullif(counted.n_30d, 0) as failure_ratio_30d,
+    core.wilson_low(counted.failed_count_30d, counted.n_30d) as failure_ratio_low_30d,
+    core.wilson_high(counted.failed_count_30d, counted.n_30d) as failure_ratio_high_30d,
+
+    ---------- money
+    counted.total_cents_7d,
+    counted.total_cents_7d * 0.01 as total_usd_7d,
+    counted.wasted_cents_7d,
+    counted.wasted_cents_7d * 0.01 as wasted_usd_7d,
+    counted.total_cents_30d,
+    counted.total_cents_30d * 0.01 as total_usd_30d,
+    counted.wasted_cents_30d,
+    counted.wasted_cents_30d * 0.01 as wasted_usd_30d,
+
+    ---------- schedule
+    ticks.next_tick_at,
+    ticks.is_overdue,
+    ticks.overdue_since_at,
+
+    ---------- completeness
+    coverage.runs_missing_count_7d,
+    coverage.coverage_ratio_7d,
+    coverage.coverage_status_7d,
+    coverage.runs_missing_count_30d,
+    coverage.coverage_ratio_30d,
+    coverage.coverage_status_30d,
+    coverage.runs_missing_count,
+    coverage.coverage_ratio,
+    coverage.coverage_status,
+    counted.run_count,
+    counted.rescued_run_count,
+    counted.first_seen_at,
+    counted.observed_until_at
+from counted
+left join latest
+    on latest.task_id = counted.task_id
+left join streaks
+    on streaks.task_id = counted.task_id
+left join marts.task_ticks as ticks
+    on ticks.task_id = counted.task_id
+left join marts.task_coverage as coverage
+    on coverage.task_id = counted.task_id

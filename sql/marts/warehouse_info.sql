@@ -1,0 +1,70 @@
+-- How far does this file reach, how complete is it, and who made it?
+-- Grain: one row in all.
+with context as (
+
+    select * from core.build_context
+
+),
+
+polls as (
+
+    select
+        count(*) as poll_count,
+        count(*) filter (status in ('succeeded', 'suspect')) as loaded_poll_count,
+        max(finished_at) filter (status in ('succeeded', 'suspect')) as polls_until_at,
+        arg_max(status, (started_at, poll_id)) as last_poll_status,
+        arg_max(poll_id, (started_at, poll_id)) as last_poll_id
+    from core.polls
+
+),
+
+runs as (
+
+    select
+        count(*) as run_count,
+        count(*) filter (is_rescued) as rescued_run_count,
+        min(created_at) as first_run_at,
+        max(created_at) as last_run_at
+    from marts.run_facts
+
+),
+
+coverage as (
+
+    select
+        coalesce(sum(runs_missing_count), 0)::bigint as runs_missing_count,
+        count(*) filter (coverage_status = 'unknown') as unknown_task_count
+    from marts.task_coverage
+
+)
+
+select
+    context.warehouse_version,
+    context.as_of_at as built_at,
+    context.source,
+    context.reporting_timezone,
+    polls.polls_until_at as polls_until,
+    polls.last_poll_status,
+    polls.last_poll_id,
+    polls.poll_count,
+    (select count(*) from core.tasks) as task_count,
+    (select count(*) from core.tasks where deleted_at is not null) as deleted_task_count,
+    runs.run_count,
+    (select count(*) from core.attempts) as attempt_count,
+    runs.first_run_at,
+    runs.last_run_at,
+    runs.rescued_run_count,
+    coverage.runs_missing_count,
+    runs.run_count / nullif(runs.run_count + coverage.runs_missing_count, 0) as coverage_ratio,
+    core.coverage_status(
+        coverage.runs_missing_count,
+        coverage.unknown_task_count > 0
+        or polls.loaded_poll_count = 0
+        or polls.last_poll_status != 'succeeded'
+    ) as coverage_status,
+    coverage.unknown_task_count,
+    (select count(*) from core.quarantine) as quarantined_count
+from context
+cross join polls
+cross join runs
+cross join coverage

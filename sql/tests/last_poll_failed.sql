@@ -1,0 +1,12 @@
+-- severity: warn
+-- asset: core.polls
+-- A failing row is the last poll when it failed or was interrupted: the newest runs are not in here. Look at error_message.
+select
+    poll_id,
+    started_at
+from core.polls
+where status in ('failed', 'running')
+    and poll_id = (
+        select max(poll_id)
+        from core.polls
+    )

@@ -1,0 +1,10 @@
+-- severity: warn
+-- asset: core.polls
+-- A failing row is the last loaded poll when it ended more than 26 hours before the build: a nightly was missed.
+select
+    max(polls.poll_id) as poll_id,
+    max(polls.finished_at) as finished_at
+from core.polls as polls
+cross join core.build_context as context
+where polls.status in ('succeeded', 'suspect')
+having max(polls.finished_at) < any_value(context.as_of_at) - interval 26 hours

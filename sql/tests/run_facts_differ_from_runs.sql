@@ -1,0 +1,19 @@
+-- severity: error
+-- asset: marts.run_facts
+-- A failing row is a run that run_facts lacks, has twice, or shows at another cost than core.runs.
+select
+    coalesce(runs.run_id, facts.run_id) as run_id
+from core.runs as runs
+full join (
+    select
+        run_id,
+        count(*) as row_count,
+        min(total_cents) as total_cents
+    from marts.run_facts
+    group by run_id
+) as facts
+    on facts.run_id = runs.run_id
+where runs.run_id is null
+    or facts.run_id is null
+    or facts.row_count != 1
+    or facts.total_cents is distinct from runs.total_cents
