@@ -4,7 +4,9 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 """
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from pipelines.layout import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 Kind = Literal["tasks", "runs", "run"]
 TASKS_PATH = "/api/tasks"
 RUNS_PATH = "/api/tasks/runs"
+SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A body that the API answered with status 200, and how it was got."""
+    """A body that the API answered with status 200, and how it was got; status None when there was none."""
 
     request: Request
-    status: int
+    status: int | None
     body: bytes
     requested_at: datetime
     received_at: datetime
     tries: int
+
+    @classmethod
+    def none(cls, request: Request, at: datetime) -> "Response":
+        """Stand for a request that got no usable answer: noted in the ledger, so that it is not asked for ever."""
+        return cls(request, None, b"", at, at, 1)
 
 
 class PollStart(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
@@ -137,38 +145,30 @@ class PollWriter:
 
     def add(self, response: Response) -> Stored:
         """Archive one body, whole and synced, then write its ledger line."""
-        stored = Stored(
-            number=len(self.record.responses) + 1,
-            kind=response.request.kind,
-            request=response.request.label,
-            params=list(response.request.params),
-            status=response.status,
-            requested_at=response.requested_at,
-            received_at=response.received_at,
-            tries=response.tries,
-            size=len(response.body),
-            body_hash=self._archive.keep(response.body),
-        )
-        self._append(stored)
-        self.record.responses.append(stored)
-        return stored
+        return self.add_all([response])[0]
 
-    def add_failure(self, request: Request, at: datetime) -> Stored:
-        """Note a request that got no usable answer, so that it is not asked for ever."""
-        stored = Stored(
-            number=len(self.record.responses) + 1,
-            kind=request.kind,
-            request=request.label,
-            params=list(request.params),
-            status=None,
-            requested_at=at,
-            received_at=at,
-            tries=1,
-            size=0,
-            body_hash="",
-        )
-        self._append(stored)
-        self.record.responses.append(stored)
+    def add_all(self, answers: Sequence[Response]) -> list[Stored]:
+        """Archive several bodies side by side (syncing waits for the disk), then write their ledger lines at once."""
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(1, len(answers)))) as pool:
+            hashes = list(pool.map(lambda answer: self._archive.keep(answer.body), answers))
+        first = len(self.record.responses) + 1
+        stored = [
+            Stored(
+                number=number,
+                kind=answer.request.kind,
+                request=answer.request.label,
+                params=list(answer.request.params),
+                status=answer.status,
+                requested_at=answer.requested_at,
+                received_at=answer.received_at,
+                tries=answer.tries,
+                size=len(answer.body),
+                body_hash=body_hash,
+            )
+            for number, (answer, body_hash) in enumerate(zip(answers, hashes, strict=True), start=first)
+        ]
+        self._append(*stored)
+        self.record.responses += stored
         return stored
 
     def finish(self, end: PollEnd) -> PollRecord:
@@ -177,10 +177,10 @@ class PollWriter:
         self.record.end = end
         return self.record
 
-    def _append(self, event: PollStart | Stored | PollEnd) -> None:
+    def _append(self, *events: PollStart | Stored | PollEnd) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
         try:
-            os.write(descriptor, msgspec.json.encode(event) + b"\n")
+            os.write(descriptor, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -221,7 +221,9 @@ class Archive:
         return record
 
     def keep(self, body: bytes) -> str:
-        """Store a body once, under the hash of its bytes; written whole or not at all."""
+        """Store a body once, under the hash of its bytes; written whole or not at all. Nothing is stored of nothing."""
+        if not body:
+            return ""
         name = xxhash.xxh3_128_hexdigest(body)
         path = self._body_path(name)
         if not path.exists():
@@ -251,7 +253,7 @@ def _events(path: Path) -> Iterator[PollStart | Stored | PollEnd]:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)

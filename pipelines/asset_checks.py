@@ -8,7 +8,7 @@ from itertools import groupby
 
 import dagster as dg
 
-from pipelines.assets import WAREHOUSE_POOL, asset_key
+from pipelines.assets import WAREHOUSE_POOL, asset_key, table_key
 from pipelines.checks import CheckResult, PlannedCheck, plan_checks
 from pipelines.model import Key, Model
 from pipelines.nightly import refuse_failed
@@ -27,12 +27,17 @@ def model_checks(models: Sequence[Model]) -> dg.AssetChecksDefinition:
         description="Runs every rule of every table. A rule of severity error that fails blocks publishing.",
         specs=[_spec(key, rules) for key, rules in planned.items()],
         pool=WAREHOUSE_POOL,
+        can_subset=True,
     )
-    def checks(pipeline: dg.ResourceParam[Pipeline]) -> Iterator[dg.AssetCheckResult]:
+    def checks(
+        context: dg.AssetCheckExecutionContext, pipeline: dg.ResourceParam[Pipeline]
+    ) -> Iterator[dg.AssetCheckResult]:
+        selected = {table_key(check.asset_key) for check in context.selected_asset_check_keys}
         with told_in_one_line():
-            results = pipeline.check()
+            results = [result for result in pipeline.check() if result.asset in selected]
         for key in planned:
-            yield _result(key, [result for result in results if result.asset == key])
+            if key in selected:
+                yield _result(key, [result for result in results if result.asset == key])
         with told_in_one_line():
             refuse_failed(results)
 

@@ -15,6 +15,7 @@ import duckdb
 from pipelines.comments import apply_comments
 from pipelines.core_schema import apply_core
 from pipelines.errors import BadModel
+from pipelines.expected import fill_expected
 from pipelines.model import Key, Model
 
 Connection = duckdb.DuckDBPyConnection
@@ -75,6 +76,7 @@ def build(
         con.execute(SEEN_AGAIN)
         con.execute("delete from core.build_context")
         con.execute(BUILD_CONTEXT, [as_of, reporting_timezone, version("recoup-warehouse")])
+        fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         if only is None:
             _drop_marts_without_model(con, models)
         for done, model in enumerate(chosen):

@@ -4,13 +4,14 @@ Within a budget of calls per poll, most telling first; what did not fit is found
 misses runs that never started (docs/source.md), so recovered runs are marked with how they were found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pipelines.archive import PollWriter, Request, Response
+from pipelines.archive import PollWriter, Request, Response, Stored
 from pipelines.clock import Clock
-from pipelines.errors import RecoupError, Refused, Unreachable
+from pipelines.errors import RecoupError, Unreachable
 from pipelines.load import LoadSession
+from pipelines.recoup.answers import EndpointMissing
 from pipelines.recoup.client import RecoupClient
 from pipelines.settings import Settings
 
@@ -18,6 +19,10 @@ from pipelines.settings import Settings
 GIVE_UP_AFTER = 3
 # So many failures in a row mean that the endpoint itself is in trouble: leave its shared rate limit alone.
 STOP_AFTER = 5
+# So many are asked for before a look at how it goes.
+GROUP = 16
+# What one poll does not get, the next one asks for again.
+MOST_TRIES = 2
 
 WANTED = """
 with shown as (
@@ -86,6 +91,7 @@ select run_id
 from stage.runs
 where found_by = 'listing'
     and run_id not in (select run_id from core.runs)
+    and run_id not in (select run_id from stage.runs where found_by = 'window')
 order by created_at desc
 """
 
@@ -117,36 +123,50 @@ def _fetch(
     settings: Settings,
     clock: Clock,
 ) -> str | None:
-    note, failures, stored = None, 0, []
-    for request, answer in _side_by_side(client, requests, settings.concurrency):
-        if isinstance(answer, Response):
-            stored.append(writer.add(answer))
-            failures = 0
-            continue
-        if isinstance(answer, Refused) or not isinstance(answer, Unreachable):
-            note = f"lost runs and run details are not being recovered: {answer}"
-            break
-        writer.add_failure(request, clock())
-        failures += 1
-        if failures >= STOP_AFTER:
-            note = f"recovery stopped for this poll after {failures} failures in a row; the last: {answer}"
-            break
+    note, failures, stored = None, 0, list[Stored]()
+    with ThreadPoolExecutor(settings.concurrency) as pool:
+        for start in range(0, len(requests), GROUP):
+            group = requests[start : start + GROUP]
+            answers = list(pool.map(lambda request: _ask(client, request), group))
+            stored += writer.add_all(_worth_noting(group, answers, clock))
+            note, failures = _judge(answers, failures)
+            if note:
+                break
     session.stage(stored)
     return note
 
 
-def _side_by_side(
-    client: RecoupClient, requests: Sequence[Request], concurrency: int
-) -> Iterator[tuple[Request, Response | RecoupError]]:
-    """Send at most `concurrency` requests at once, in small groups so that a refusal stops the rest."""
+def _worth_noting(
+    requests: Sequence[Request], answers: Sequence[Response | RecoupError], clock: Clock
+) -> list[Response]:
+    return [
+        answer if isinstance(answer, Response) else Response.none(request, clock())
+        for request, answer in zip(requests, answers, strict=True)
+        if isinstance(answer, Response) or _is_passing(answer)
+    ]
 
-    def ask(request: Request) -> Response | RecoupError:
-        try:
-            return client.get(request)
-        except RecoupError as error:
-            return error
 
-    with ThreadPoolExecutor(concurrency) as pool:
-        for start in range(0, len(requests), concurrency):
-            group = requests[start : start + concurrency]
-            yield from zip(group, pool.map(ask, group), strict=True)
+def _judge(answers: Sequence[Response | RecoupError], failures: int) -> tuple[str | None, int]:
+    """Return why to stop, None to go on, and the failures in a row so far."""
+    for answer in answers:
+        if isinstance(answer, Response):
+            failures = 0
+            continue
+        failures += 1
+        if not _is_passing(answer):
+            return f"lost runs and run details are not being recovered: {answer}", failures
+        if failures >= STOP_AFTER:
+            return f"recovery stopped for this poll after {failures} failures in a row; the last: {answer}", failures
+    return None, failures
+
+
+def _ask(client: RecoupClient, request: Request) -> Response | RecoupError:
+    try:
+        return client.get(request, most_tries=MOST_TRIES)
+    except RecoupError as error:
+        return error
+
+
+def _is_passing(error: RecoupError) -> bool:
+    """Tell a run that was not answered from an endpoint that is refused or missing as a whole."""
+    return isinstance(error, Unreachable) and not isinstance(error, EndpointMissing)

@@ -15,7 +15,7 @@ from pipelines import cadence
 from pipelines.build import BuildReport, build
 from pipelines.checks import CheckResult, run_checks
 from pipelines.clock import Clock, utc_now
-from pipelines.errors import BadModel, BadSettings, RecoupError, Refused
+from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.model import Key, Model
 from pipelines.poll import PollSummary, poll
 from pipelines.publish import Extras, count_rows, publish
@@ -26,8 +26,8 @@ from pipelines.warehouse import Warehouse
 
 REPORT_NAME = "report.html"
 
-# Another try cannot help: a person has to change something first.
-_FINAL_ERRORS = (BadModel, BadSettings, Refused)
+# These may pass by themselves; every other error waits for a person to change something.
+_PASSING_ERRORS = (BadPayload, Unreachable, WarehouseBusy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ def told_in_one_line() -> Iterator[None]:
     try:
         yield
     except RecoupError as error:
-        raise dg.Failure(str(error), allow_retries=not isinstance(error, _FINAL_ERRORS)) from None
+        raise dg.Failure(str(error), allow_retries=isinstance(error, _PASSING_ERRORS)) from None

@@ -108,7 +108,12 @@ def test_an_overflowing_window_counts_the_ticks_strictly_between(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("between", "cause"),
-    [("nothing", "not_polled"), ("outage", "source_outage"), ("failed", "source_outage"), ("replace", "schedule_replaced")],
+    [
+        ("nothing", "not_polled"),
+        ("outage", "source_outage"),
+        ("failed", "source_outage"),
+        ("replace", "schedule_replaced"),
+    ],
 )
 def test_each_gap_says_why(tmp_path: Path, between: str, cause: str) -> None:
     bench, source = Bench(tmp_path), Source(HOURLY, NOON - DAY)

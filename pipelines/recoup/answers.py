@@ -45,6 +45,10 @@ class RunNotFound(Unreachable):
     """The API knows no run of this id. The server has tried for some nine seconds already, so we do not."""
 
 
+class EndpointMissing(Unreachable):
+    """404 for a whole endpoint: an older or other server, not one run that it does not know."""
+
+
 class Again(Exception):
     """A try that failed and may work later; `final` is what to raise when it never does."""
 
@@ -102,7 +106,8 @@ def check_status(request: Request, answer: httpx.Response, start: bytes, now: da
         raise Again(Unreachable, what, LATER, retry_after(answer.headers, now))
     if 200 <= status < 300:
         raise BadPayload(f"{where}: {what} instead of 200; check RECOUP_API_URL")
-    raise Unreachable(f"{where}: {what}; {_misdirected(answer)}")
+    final = EndpointMissing if status == HTTPStatus.NOT_FOUND else Unreachable
+    raise final(f"{where}: {what}; {_misdirected(answer)}")
 
 
 def transport_failure(error: httpx.RequestError, timeout_seconds: float, connect_seconds: float) -> Again:

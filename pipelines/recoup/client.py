@@ -42,6 +42,7 @@ class _Call:
 
     request: Request
     stopping: threading.Event = field(default_factory=threading.Event)
+    most_tries: int | None = None
     tries: int = 0
     refusals: int = 0
 
@@ -105,12 +106,12 @@ class RecoupClient:
         if self._is_closed and not self._under_way:
             self._http.close()
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, *, most_tries: int | None = None) -> Response:
         """Send one request, again after passing failures, and return the checked body.
 
         Raises Refused (key, account), Unreachable (network, 429, 5xx after all tries) or BadPayload (not tasks).
         """
-        return self._get(_Call(request))
+        return self._get(_Call(request, most_tries=most_tries))
 
     def get_many(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Send requests side by side; yield the answers in request order, at most `concurrency` waiting at once.
@@ -150,7 +151,7 @@ class RecoupClient:
     def _get(self, call: _Call) -> Response:
         headers = {"x-api-key": self._key()}
         retrying = Retrying(
-            stop=stop_after_attempt(self._settings.max_attempts),
+            stop=stop_after_attempt(min(self._settings.max_attempts, call.most_tries or self._settings.max_attempts)),
             wait=_wait,
             retry=retry_if_exception(lambda error: isinstance(error, Again) and call.refusals < 2),
             sleep=partial(self._pause, call),

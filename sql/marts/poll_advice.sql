@@ -1,0 +1,102 @@
+-- Is each task polled often enough that none of its runs leaves the API's window unseen?
+-- Grain: one row per enabled task with a schedule. Key: task_id.
+-- The API shows five runs of seven days: four gaps leave one run of overlap between polls; a run is seen to its end
+-- only if a poll comes before the fifth tick after it, less its own duration. The sensor polls by the least of these.
+with context as (
+
+    select * from core.build_context
+
+),
+
+recent_polls as (
+
+    select started_at
+    from core.polls
+    where status in ('succeeded', 'suspect')
+        and source != 'file'
+    order by started_at desc
+    limit 50
+
+),
+
+pace as (
+
+    select median(gap_seconds)::decimal(18, 3) as interval_in_use_seconds
+    from (
+        select epoch(started_at) - epoch(lag(started_at) over (order by started_at)) as gap_seconds
+        from recent_polls
+    )
+
+),
+
+longest_runs as (
+
+    -- Longer memory would let one odd run of last year set the pace.
+    select
+        runs.task_id,
+        max(epoch_ms(runs.finished_at) - epoch_ms(runs.created_at)) as longest_run_ms
+    from core.runs as runs
+    cross join context
+    where runs.created_at > context.as_of_at - interval 30 days
+        and runs.finished_at is not null
+    group by runs.task_id
+
+),
+
+advice as (
+
+    select
+        tasks.task_id,
+        tasks.title,
+        tasks.schedule,
+        tasks.timezone,
+        gaps.smallest_gap_ms,
+        longest_runs.longest_run_ms,
+        -- A run longer than five gaps leaves the window before it ends however often one polls; never past six days.
+        case
+            when gaps.smallest_gap_ms is null then null
+            when longest_runs.longest_run_ms < 5 * gaps.smallest_gap_ms
+                then least(
+                    4 * gaps.smallest_gap_ms,
+                    5 * gaps.smallest_gap_ms - longest_runs.longest_run_ms,
+                    518400000
+                ) * 0.001
+            else least(4 * gaps.smallest_gap_ms, 518400000) * 0.001
+        end as safe_interval_seconds,
+        case
+            when gaps.smallest_gap_ms is not null then least(5 * gaps.smallest_gap_ms, 604800000) * 0.001
+        end as shown_seconds
+    from core.tasks as tasks
+    left join core.schedule_gaps as gaps
+        on gaps.schedule = tasks.schedule
+        and gaps.timezone = coalesce(tasks.timezone, 'UTC')
+    left join longest_runs
+        on longest_runs.task_id = tasks.task_id
+    where tasks.is_enabled
+        and tasks.deleted_at is null
+        and tasks.schedule is not null
+
+)
+
+select
+    advice.task_id,
+    advice.title,
+    advice.schedule,
+    advice.timezone,
+    advice.smallest_gap_ms,
+    advice.longest_run_ms,
+    advice.safe_interval_seconds,
+    pace.interval_in_use_seconds,
+    pace.interval_in_use_seconds > advice.safe_interval_seconds as is_polled_too_rarely,
+    case
+        when pace.interval_in_use_seconds > advice.shown_seconds
+            then 1 - advice.shown_seconds::double / nullif(pace.interval_in_use_seconds, 0)
+        when pace.interval_in_use_seconds <= advice.shown_seconds then 0
+    end as expected_lost_ratio,
+    coverage.runs_missing_count,
+    coverage.coverage_ratio,
+    coverage.coverage_status
+from advice
+cross join pace
+left join marts.task_coverage as coverage
+    on coverage.task_id = advice.task_id
