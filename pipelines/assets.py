@@ -17,6 +17,13 @@ WAREHOUSE_POOL = "warehouse"
 PUBLISHED_FILE = dg.AssetKey(["published", "recoup_duckdb"])
 REPORT = dg.AssetKey(["published", "report"])
 
+# Core tables that a build fills from what polls loaded: the clock, and what cron expects.
+FILLED_BY_BUILD: dict[Key, tuple[Key, ...]] = {
+    ("core", "build_context"): (("core", "polls"),),
+    ("core", "expected_ticks"): (("core", "task_versions"), ("core", "tasks")),
+    ("core", "schedule_gaps"): (("core", "tasks"),),
+}
+
 POLL_RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 # A nightly may fail once and be repaired in the morning; after two missed nights somebody must look.
 NIGHTLY_FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
@@ -25,8 +32,8 @@ Results = Iterator[dg.MaterializeResult[Any]]
 
 
 def core_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
-    """All core tables: one poll fills them."""
-    tables = [model for model in models if model.is_base]
+    """The core tables that a poll fills, all of them at once."""
+    tables = [model for model in models if model.is_base and model.key not in FILLED_BY_BUILD]
 
     @dg.multi_asset(
         name="core",
@@ -51,26 +58,27 @@ def core_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
 
 
 def mart_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
-    """All marts, or those selected, in dependency order."""
-    marts = [model for model in models if not model.is_base]
+    """All marts, or those selected, in dependency order, after the core tables that they take the time from."""
+    tables = [model for model in models if not model.is_base or model.key in FILLED_BY_BUILD]
 
     @dg.multi_asset(
-        name="marts",
+        name="build",
         description="Builds the selected marts from core in one transaction.",
-        specs=[_spec(model, freshness_policy=NIGHTLY_FRESHNESS) for model in marts],
+        specs=[_spec(model, None if model.is_base else NIGHTLY_FRESHNESS) for model in tables],
         pool=WAREHOUSE_POOL,
         can_subset=True,
     )
-    def build_marts(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Results:
+    def build(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Results:
         selected = {table_key(key) for key in context.selected_asset_keys}
         with told_in_one_line():
             report = pipeline.build(selected)
-        for model in marts:
+            row_counts = pipeline.row_counts("core") | report.row_counts
+        for model in tables:
             if model.key in selected:
-                more = {"seconds": round(report.seconds[model.key], 3)}
-                yield _result(model, report.row_counts[model.key], more)
+                seconds = report.seconds.get(model.key)
+                yield _result(model, row_counts[model.key], {"seconds": round(seconds, 3)} if seconds else {})
 
-    return build_marts
+    return build
 
 
 def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.AssetsDefinition:
@@ -139,7 +147,7 @@ def _spec(model: Model, freshness_policy: dg.FreshnessPolicy | None = None) -> d
     columns = [dg.TableColumn(column.name, column.data_type, column.description) for column in model.columns]
     return dg.AssetSpec(
         asset_key(model.key),
-        deps=[asset_key(key) for key in model.depends_on],
+        deps=[asset_key(key) for key in (*model.depends_on, *FILLED_BY_BUILD.get(model.key, ()))],
         description=model.description,
         group_name=model.schema,
         kinds={"duckdb", "sql"} if not model.is_base else {"duckdb"},

@@ -15,9 +15,10 @@ PLACES = {
     "account_id": "mart.account_id is not distinct from tasks.account_id",
     "artist_account_id": "mart.artist_account_id is not distinct from tasks.artist_account_id",
     "window_days": "missing.tick_at > context.as_of_at - to_hours(24 * mart.window_days)",
+    "changed_at": "missing.tick_at between mart.before_from_at and mart.after_until_at",
 }
-# Columns that split a task's rows further; a status describes the whole task or day, so they do not matter.
-NO_PLACE = {"model", "built_at", "version_number"}
+# Columns that split rows further; a status describes the whole task, day or fleet, so they do not matter.
+NO_PLACE = {"model", "built_at", "version_number", "worker_version", "fingerprint"}
 
 
 def predicate(check: Check) -> str | None:

@@ -15,8 +15,8 @@ from cronsim import CronSim, CronSimError
 
 MAX_TICKS = 200_000
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-# 29 February stays away for eight years around 2100; whatever has not come by then never comes.
-NEVER = timedelta(days=366 * 9)
+# Even a fifth Monday in February comes within 40 years; what has not come by then never comes.
+NEVER = timedelta(days=366 * 41)
 # Two months in a row differ, and so do weeks: gaps are compared over this long from the first tick on.
 GAPS_OVER = timedelta(days=35)
 
@@ -71,7 +71,7 @@ def ticks(schedule: str, timezone: str, after: datetime, until: datetime) -> lis
 
 
 def next_tick(schedule: str, timezone: str, after: datetime) -> datetime | None:
-    """Return the first tick strictly after `after`; None when there is none, as for 30 February."""
+    """Return the first tick strictly after `after`; None when it never comes."""
     plan = _plan(schedule, timezone)
     first = after.astimezone(plan.zone).date()
     for day in _days(plan, first, first + NEVER):

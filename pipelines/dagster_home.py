@@ -56,3 +56,12 @@ def remove_run_files(dagster_home: Path, run_id: str) -> None:
     for leftover in (dagster_home / "history" / "runs").glob(f"{run_id}.db*"):
         leftover.unlink(missing_ok=True)
     shutil.rmtree(dagster_home / "storage" / run_id, ignore_errors=True)
+
+
+def prune_sensor_logs(dagster_home: Path, sensor_name: str, kept: int) -> None:
+    """Keep what a sensor said at its newest ticks: Dagster writes a file for each and removes none."""
+    folder = dagster_home / "storage" / "__repository__" / sensor_name
+    if folder.is_dir():
+        by_age = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+        for old in by_age[kept:]:
+            old.unlink(missing_ok=True)

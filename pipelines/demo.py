@@ -24,7 +24,9 @@ from pipelines.warehouse import Warehouse
 if TYPE_CHECKING:
     from pipelines.simulator import Simulator
 
-POLLS_A_DAY = 5
+POLLS_A_DAY = 4
+# Enough to get back what four polls a day miss, and few enough that two weeks stay under a minute.
+DETAILS_PER_POLL = 50
 MOST_POLLS = DAYS * POLLS_A_DAY
 PACE = timedelta(days=1) / POLLS_A_DAY
 # Two bad days, since real ones have them: an outage that looks like emptiness, and one that does not.
@@ -91,7 +93,10 @@ def _poll_and_publish(settings: Settings, world: World, times: list[datetime], s
     failed = 0
     with serve(simulator) as origin:
         # One try: what the simulator answers now it would answer again, since its clock stands still.
-        pointed = pointed_at(settings, origin, simulator).model_copy(update={"max_attempts": 1})
+        budget = min(settings.details_per_poll, DETAILS_PER_POLL)
+        pointed = pointed_at(settings, origin, simulator).model_copy(
+            update={"max_attempts": 1, "details_per_poll": budget}
+        )
         for done, at in enumerate(times[:-1]):
             steps.count(f"polling {at:%a %d %b %H:%M}", done, len(times))
             simulator.set_now(at)

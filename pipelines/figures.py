@@ -17,7 +17,7 @@ def money(cents: Decimal | None) -> str:
     if size < 100:
         # Two digits that say something, so that 0.0025 does not become 0.00.
         places = max(1 - size.adjusted(), 0)
-        return f"{_rounded(cents, places):f} ¢"
+        return f"{_rounded(cents, places).normalize():f} ¢"
     return f"${_rounded(cents / 100, 2):,f}"
 
 

@@ -53,10 +53,10 @@ class LoadSession:
         return self._con.execute(query).fetchall()
 
     def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """Merge what is staged, ask `query` of the result, and take the merge back."""
+        """Merge the staged tasks, ask `query` of their gaps and of the staged runs, and take the merge back."""
         self._con.execute("begin")
         try:
-            self._merge()
+            self._merge_tasks()
             return self._con.execute(query, parameters).fetchall()
         finally:
             self._con.execute("rollback")
@@ -76,15 +76,7 @@ class LoadSession:
 
     def _merge(self) -> dict[str, Any]:
         before = self._sizes()
-        run_flatten(self._con, "10_observe_tasks")
-        run_flatten(self._con, "11_merge_tasks")
-        reasons = suspect_reasons(self._con, self._start, self.found)
-        self._set("may_delete", self._start.is_full_scope and not reasons)
-        self._set("accept_deletions", self._start.accept_deletions)
-        self._set("polled_accounts", self._start.account_ids)
-        run_flatten(self._con, "14_deletions")
-        missing = record_gaps(self._con, self._start.poll_id)
-        run_flatten(self._con, "15_observations")
+        reasons, missing = self._merge_tasks()
         changed_runs = self._merge_runs(has_gaps=missing > 0)
         after = self._sizes()
         return {
@@ -95,6 +87,19 @@ class LoadSession:
             "changed_run_count": changed_runs,
             **self._tallies(),
         }
+
+    def _merge_tasks(self) -> tuple[list[str], int]:
+        """Merge tasks with their versions, deletions and gaps; return why the poll is suspect and the runs missed."""
+        run_flatten(self._con, "10_observe_tasks")
+        run_flatten(self._con, "11_merge_tasks")
+        reasons = suspect_reasons(self._con, self._start, self.found)
+        self._set("may_delete", self._start.is_full_scope and not reasons)
+        self._set("accept_deletions", self._start.accept_deletions)
+        self._set("polled_accounts", self._start.account_ids)
+        run_flatten(self._con, "14_deletions")
+        missing = record_gaps(self._con, self._start.poll_id)
+        run_flatten(self._con, "15_observations")
+        return reasons, missing
 
     def _merge_runs(self, *, has_gaps: bool) -> int:
         """Merge staged runs, attempts and tags, heal gaps; return how many known runs were written again."""

@@ -44,24 +44,50 @@ given_up as (
 
 ),
 
+-- A staged observation stands for its run: it is the newer one nearly always, and a poll later always.
+latest_runs as (
+
+    select run_id, task_id, outcome, is_final, created_at, updated_at, details_observed_at
+    from stage.runs
+    qualify row_number() over (partition by run_id order by updated_at desc, position desc) = 1
+
+    union all
+
+    select run_id, task_id, outcome, is_final, created_at, updated_at, details_observed_at
+    from core.runs
+    where created_at > getvariable('observed_at') - interval 14 days
+        and run_id not in (select run_id from stage.runs)
+
+),
+
+detailed as (
+
+    select run_id, details_observed_at
+    from core.runs
+    where run_id in (select run_id from stage.runs)
+
+),
+
 wanted_runs as (
 
     select
-        run_id,
-        created_at,
+        l.run_id,
+        l.created_at,
         case
-            when task_id is null then 0
-            when not is_final then 0
-            when outcome <> 'succeeded' then 1
+            when l.task_id is null then 0
+            when not l.is_final then 0
+            when l.outcome <> 'succeeded' then 1
             else 2
         end as priority
-    from core.runs
-    where created_at > getvariable('observed_at') - interval 14 days
-        and '/api/tasks/runs?runId=' || run_id not in (select request from given_up)
+    from latest_runs as l
+    left join detailed as d
+        on d.run_id = l.run_id
+    where '/api/tasks/runs?runId=' || l.run_id not in (select request from given_up)
         and case
-            when task_id is null then true
-            when is_final then coalesce(details_observed_at < updated_at, true)
-            else run_id not in (select run_id from shown)
+            when l.task_id is null then true
+            when l.is_final
+                then coalesce(greatest(l.details_observed_at, d.details_observed_at) < l.updated_at, true)
+            else l.run_id not in (select run_id from shown)
         end
 
 )

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from pipelines.assets import FILLED_BY_BUILD, asset_key
+
 POLL = "poll"
 NIGHTLY = "nightly"
 
@@ -13,7 +15,9 @@ _NIGHTLY_LIMITS: Mapping[str, str] = {"dagster/max_runtime": "14400"}
 
 poll_job = dg.define_asset_job(
     POLL,
-    selection=dg.AssetSelection.groups("core").without_checks(),
+    selection=(
+        dg.AssetSelection.groups("core") - dg.AssetSelection.assets(*map(asset_key, FILLED_BY_BUILD))
+    ).without_checks(),
     description="Asks the API once and keeps what it shows. Cheap, often, one step, without checks.",
     run_tags=_POLL_LIMITS,
 )

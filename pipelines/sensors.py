@@ -12,11 +12,12 @@ import dagster as dg
 
 from pipelines import cadence
 from pipelines.cadence import Cadence, NextPoll
-from pipelines.dagster_home import remove_run_files
+from pipelines.dagster_home import prune_sensor_logs, remove_run_files
 from pipelines.resources import Pipeline
 from pipelines.schedules import POLL, poll_job
 from pipelines.settings import Settings
 
+SENSOR = "poll_cadence"
 LOOK_EVERY_SECONDS = 30
 PRUNED_PER_REQUEST = 100
 
@@ -56,7 +57,7 @@ class Asked:
 
 
 @dg.sensor(
-    name="poll_cadence",
+    name=SENSOR,
     job=poll_job,
     minimum_interval_seconds=LOOK_EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -102,4 +103,5 @@ def prune_poll_runs(instance: dg.DagsterInstance, settings: Settings) -> int:
         run_id = record.dagster_run.run_id
         instance.delete_run(run_id)
         remove_run_files(settings.layout.dagster_home, run_id)
+    prune_sensor_logs(settings.layout.dagster_home, SENSOR, settings.poll_runs_kept)
     return len(surplus)

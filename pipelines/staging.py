@@ -84,20 +84,12 @@ class Stager:
 
     def _task_lines(self, stored: Stored, raws: list[bytes]) -> Iterator[Line]:
         hashes = [xxhash.xxh3_128_hexdigest(raw, seed=self._seed) for raw in raws]
-        unchanged = [(index, name) for index, name in enumerate(hashes) if name in self._known]
-        if unchanged:
-            self._con.execute(
-                """
-                insert into stage.unchanged
-                select ?, unnest(?::integer[]), unnest(?::varchar[]), ?
-                """,
-                [
-                    stored.number,
-                    [i for i, _ in unchanged],
-                    [name for _, name in unchanged],
-                    stored.requested_at,
-                ],
-            )
+        unchanged = [
+            {"response_number": stored.number, "position": index, "task_hash": name, "observed_at": stored.requested_at}
+            for index, name in enumerate(hashes)
+            if name in self._known
+        ]
+        insert_rows(self._con, "stage.unchanged", unchanged)
         gated = gate([(i, raw) for i, raw in enumerate(raws) if hashes[i] not in self._known], "tasks")
         self._note(stored, gated)
         for passed in gated.passed:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.archive import Kind
 from pipelines.errors import BadPayload
 from pipelines.recoup import contract
-from pipelines.recoup.privacy import redact
+from pipelines.recoup.privacy import harmless_name, is_harmless, redact
 
 
 class Envelope(msgspec.Struct):
@@ -192,7 +192,7 @@ def _reject(at: str, level: str, raw: bytes, task: bytes | None, reason: str, ru
 
 def _id_of(raw: bytes | None) -> str | None:
     value = _lookup(raw, ("id",)) if raw is not None else None
-    return value[:512] if isinstance(value, str) and "@" not in value else None
+    return value if isinstance(value, str) and is_harmless(value) else None
 
 
 def _lookup(raw: bytes, place: tuple[Any, ...]) -> Any:
@@ -209,7 +209,7 @@ def _lookup(raw: bytes, place: tuple[Any, ...]) -> Any:
 def _general_path(at: str, place: tuple[Any, ...]) -> str:
     path = at.split("[")[0] + "[]"
     for step in place:
-        path += "[]" if isinstance(step, int) else f".{str(step)[:100]}"
+        path += "[]" if isinstance(step, int) else f".{harmless_name(str(step))}"
     return path
 
 

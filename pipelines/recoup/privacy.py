@@ -5,6 +5,7 @@ The per-column policy itself is applied by sql/flatten; no table is known here.
 
 import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,11 @@ SAFE_TEXT = frozenset(
         "ttl",
     ]
 )
-OPAQUE = frozenset(["payload", "output", "metadata", "error", "relatedRuns"])
-SAFE_LENGTH = 128
+SAFE_NUMBERS = frozenset(["costInCents", "baseCostInCents", "durationMs", "depth", "attemptCount"])
+# Only what the contract knows is looked into: what an unknown object holds, nobody can vouch for.
+OPENED = frozenset(["recent_runs", "attempts", "env", "schedule", "generator", "tags", "upcoming"])
+# One word, or a cron expression: prose, addresses and long texts are none.
+_HARMLESS = re.compile(r"[\w.:+/-]{1,64}|[\d*,/#?LW-]+( [\w*,/#?-]+){4,5}")
 
 
 def hash_key(configured: SecretStr | None, key_file: Path) -> bytes:
@@ -77,16 +81,32 @@ def redact(raw: bytes) -> str:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.encode(f"<{len(raw)} bytes that are not JSON>").decode()
-    return msgspec.json.encode(_redacted(value, None)).decode()
+    is_object = isinstance(value, dict)
+    return msgspec.json.encode(_members(value) if is_object else _redacted(value, "")).decode()
 
 
-def _redacted(value: Any, key: str | None) -> Any:
-    if key in OPAQUE and value is not None:
-        return f"<{type(value).__name__}>"
-    if isinstance(value, dict):
-        return {name[:SAFE_LENGTH]: _redacted(inner, name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_redacted(inner, key) for inner in value]
-    if isinstance(value, str) and not (key in SAFE_TEXT and len(value) <= SAFE_LENGTH and "@" not in value):
-        return f"<text of {len(value)}>"
-    return value
+def is_harmless(text: str) -> bool:
+    """Tell whether a text is a plain word, as identifiers, instants and names of keys are."""
+    return _HARMLESS.fullmatch(text) is not None
+
+
+def harmless_name(name: str) -> str:
+    """Return the name of a key, which may be a private text where an object is keyed by such."""
+    return name if is_harmless(name) else f"<name of {len(name)}>"
+
+
+def _members(value: dict[str, Any]) -> dict[str, Any]:
+    return {harmless_name(name): _redacted(inner, name) for name, inner in value.items()}
+
+
+def _redacted(value: Any, key: str) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value if key in SAFE_TEXT and is_harmless(value) else f"<text of {len(value)}>"
+    if isinstance(value, dict) and key in OPENED:
+        return _members(value)
+    if isinstance(value, list) and key in OPENED:
+        return [_members(inner) if isinstance(inner, dict) else _redacted(inner, key) for inner in value]
+    is_known = isinstance(value, int | float) and key in SAFE_NUMBERS
+    return value if is_known else f"<{type(value).__name__}>"

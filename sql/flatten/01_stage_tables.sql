@@ -32,3 +32,6 @@ select
     *
 from core.attempts
 limit 0;
+
+-- Runs that this poll writes; empty until the merge.
+create or replace temp table changed_runs (run_id varchar);

@@ -1,0 +1,16 @@
+-- Cents / n as an exact DECIMAL, halves away from zero at the 20th digit: DuckDB's own division would make a DOUBLE of it.
+-- The digits become a whole number, are divided as one, and get their point back. NULL when n is 0.
+create or replace macro core.divide_cents(cents, n) as (
+    (
+        (
+            2 * replace(abs(cents)::decimal(38, 20)::varchar, '.', '')::hugeint + n::hugeint
+        ) // nullif(2 * n::hugeint, 0)
+    )::decimal(38, 0) * 0.00000000000000000001::decimal(20, 20) * sign(cents)::decimal(1, 0)
+)::decimal(38, 20);
+-- A sum of cents that tells unknown from nothing: 0 without rows, NULL when no cost but unknown ones was told.
+create or replace macro core.told_sum(cents) as (
+    case
+        when count(*) filter (cents is null) > 0 then nullif(sum(cents), 0)
+        else coalesce(sum(cents), 0)
+    end
+);

@@ -1,0 +1,190 @@
+-- Which days of the last 30 stand out, for a task or the whole fleet, against the 28 days before them?
+-- Grain: one row per local day and task, and one per day for the fleet (task_id null). Key: date, task_id. Anomalies first.
+-- The day itself is not in its baseline, and today is not tested. Bounds lie three standard errors out, since thousands of
+-- days are tested. Spend and run counts are compared among completely known days only.
+with context as (
+
+    select
+        *,
+        (as_of_at at time zone reporting_timezone)::date as today
+    from core.build_context
+
+),
+
+days as (
+
+    select
+        date,
+        task_id,
+        sum(succeeded_count + failed_count)::bigint as n,
+        sum(failed_count)::bigint as failed_count,
+        sum(run_count)::bigint as run_count,
+        core.told_sum(total_cents) as total_cents,
+        bool_and(is_final) as is_final,
+        sum(runs_missing_count)::bigint as runs_missing_count,
+        max(coverage_status) as coverage_status
+    from marts.task_days
+    where task_id is not null
+    group by date, task_id
+    union all
+    select
+        date,
+        null as task_id,
+        n,
+        failed_count,
+        run_count,
+        total_cents,
+        is_final,
+        runs_missing_count,
+        coverage_status
+    from marts.fleet_daily
+
+),
+
+recent_days as (
+
+    select
+        days.*,
+        days.coverage_status = 'complete' and days.total_cents is not null as is_comparable
+    from days
+    cross join context
+    where days.date >= context.today - 58
+        and days.date < context.today
+
+),
+
+baselines as (
+
+    select
+        *,
+        sum(n) over baseline as baseline_n,
+        sum(failed_count) over baseline as baseline_failed_count,
+        count(*) filter (is_comparable) over baseline as baseline_day_count,
+        sum(run_count) filter (is_comparable) over baseline as baseline_run_count,
+        stddev_samp(run_count) filter (is_comparable) over baseline as run_count_deviation,
+        min(run_count) filter (is_comparable) over baseline as run_count_min,
+        max(run_count) filter (is_comparable) over baseline as run_count_max,
+        sum(total_cents) filter (is_comparable) over baseline as baseline_sum_cents,
+        stddev_samp(total_cents::double) filter (is_comparable) over baseline as spend_deviation,
+        min(total_cents) filter (is_comparable) over baseline as min_cents,
+        max(total_cents) filter (is_comparable) over baseline as max_cents
+    from recent_days
+    window baseline as (
+        partition by task_id
+        order by date
+        range between interval 28 days preceding and interval 1 day preceding
+    )
+
+),
+
+means as (
+
+    select
+        baselines.*,
+        coalesce(baseline_n, 0)::bigint as baseline_rated_n,
+        coalesce(baseline_failed_count, 0)::bigint as baseline_rated_failed_count,
+        baseline_day_count >= 14 and baseline_run_count >= 20 as has_baseline,
+        baseline_run_count / nullif(baseline_day_count, 0) as run_count_mean,
+        core.divide_cents(baseline_sum_cents, baseline_day_count) as mean_cents
+    from baselines
+    cross join context
+    where baselines.date >= context.today - 30
+
+),
+
+expected as (
+
+    select
+        *,
+        core.newcombe_low(baseline_rated_failed_count, baseline_rated_n, failed_count, n, 3.0) as failure_low,
+        core.newcombe_high(baseline_rated_failed_count, baseline_rated_n, failed_count, n, 3.0) as failure_high,
+        -- Never within what the baseline itself has seen, and never over a tenth of it or one run.
+        greatest(3 * run_count_deviation, 0.1 * run_count_mean, 1) as run_count_margin,
+        greatest(3 * spend_deviation, 0.1 * mean_cents::double)::decimal(38, 20) as margin_cents
+    from means
+
+),
+
+bounded as (
+
+    select
+        *,
+        case when has_baseline then greatest(least(run_count_mean - run_count_margin, run_count_min), 0) end
+            as expected_run_count_low,
+        case when has_baseline then greatest(run_count_mean + run_count_margin, run_count_max) end
+            as expected_run_count_high,
+        case when has_baseline then greatest(least(mean_cents - margin_cents, min_cents), 0) end as expected_low_cents,
+        case when has_baseline then greatest(mean_cents + margin_cents, max_cents) end as expected_high_cents
+    from expected
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when n < 5 or baseline_rated_n < 20 then 'too_few'
+            when failure_low > 0 then 'high'
+            when failure_high < 0 then 'low'
+            else 'normal'
+        end as failure_verdict,
+        case
+            when not is_comparable or not is_final or expected_low_cents is null then 'too_few'
+            when total_cents > expected_high_cents then 'high'
+            when total_cents < expected_low_cents then 'low'
+            else 'normal'
+        end as spend_verdict,
+        case
+            when not is_comparable or expected_run_count_low is null then 'too_few'
+            when run_count > expected_run_count_high then 'high'
+            when run_count < expected_run_count_low then 'low'
+            else 'normal'
+        end as run_count_verdict
+    from bounded
+
+)
+
+select
+    judged.date,
+    judged.task_id,
+    case when judged.task_id is null then 'fleet' else 'task' end as scope,
+    tasks.title,
+    tasks.account_id,
+    tasks.artist_account_id,
+    'high' in (judged.failure_verdict, judged.spend_verdict, judged.run_count_verdict)
+    or 'low' in (judged.failure_verdict, judged.spend_verdict, judged.run_count_verdict) as is_anomaly,
+
+    ---------- failure rate
+    judged.failure_verdict,
+    judged.n,
+    judged.failed_count,
+    judged.failed_count / nullif(judged.n, 0) as failure_ratio,
+    judged.baseline_rated_n as baseline_n,
+    judged.baseline_rated_failed_count / nullif(judged.baseline_rated_n, 0) as baseline_failure_ratio,
+    judged.failure_low as failure_difference_low,
+    judged.failure_high as failure_difference_high,
+
+    ---------- spend
+    judged.spend_verdict,
+    judged.total_cents,
+    judged.mean_cents as baseline_mean_cents,
+    judged.expected_low_cents,
+    judged.expected_high_cents,
+    judged.is_final,
+
+    ---------- number of runs
+    judged.run_count_verdict,
+    judged.run_count,
+    judged.run_count_mean as baseline_run_count_mean,
+    judged.expected_run_count_low,
+    judged.expected_run_count_high,
+    judged.baseline_day_count,
+
+    ---------- completeness
+    judged.runs_missing_count,
+    judged.coverage_status
+from judged
+left join core.tasks as tasks
+    on tasks.task_id = judged.task_id
+order by is_anomaly desc, judged.failure_low desc nulls last, judged.date desc, judged.task_id

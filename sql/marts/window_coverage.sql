@@ -1,0 +1,118 @@
+-- How completely are the last 1, 7, 30 and 90 days of each task known? The rates over windows read it from here.
+-- Grain: one row per task and window. Key: task_id, window_days. Windows end at the build's now, in whole 24 hours.
+-- The same rules as task_coverage, for more windows.
+with context as (
+
+    select * from core.build_context
+
+),
+
+windows as (
+
+    select
+        unnest([1, 7, 30, 90]) as window_days
+
+),
+
+bounded_windows as (
+
+    select
+        windows.window_days,
+        context.as_of_at,
+        context.as_of_at - to_hours(24 * windows.window_days) as from_at
+    from windows
+    cross join context
+
+),
+
+observed as (
+
+    select
+        runs.task_id,
+        windows.window_days,
+        count(*) as observed_run_count
+    from core.runs as runs
+    inner join bounded_windows as windows
+        on runs.created_at > windows.from_at
+        and runs.created_at <= windows.as_of_at
+    group by runs.task_id, windows.window_days
+
+),
+
+missing as (
+
+    select
+        missing.task_id,
+        windows.window_days,
+        count(*) as runs_missing_count
+    from marts.missing_run_facts as missing
+    inner join bounded_windows as windows
+        on missing.tick_at > windows.from_at
+    group by missing.task_id, windows.window_days
+
+),
+
+uncountable as (
+
+    select
+        task_id,
+        max(to_at) as uncountable_until_at
+    from core.coverage_gaps
+    where runs_missing_count is null
+    group by task_id
+
+),
+
+judged_tasks as (
+
+    select
+        tasks.task_id,
+        tasks.observed_from_at,
+        uncountable.uncountable_until_at,
+        tasks.observed_from_at is null
+        or coalesce(ticks.unseen_tick_count > 0, false)
+        or case
+            when tasks.deleted_at is not null
+                then tasks.schedule_id is not null and coalesce(ticks.announced_until_at <= tasks.deleted_at, true)
+            else coalesce(tasks.observed_until_at < context.as_of_at - interval 1 hour, true)
+        end as is_open_ended
+    from core.tasks as tasks
+    cross join context
+    left join uncountable
+        on uncountable.task_id = tasks.task_id
+    left join marts.task_ticks as ticks
+        on ticks.task_id = tasks.task_id
+
+),
+
+joined as (
+
+    select
+        tasks.task_id,
+        windows.window_days,
+        windows.from_at,
+        coalesce(observed.observed_run_count, 0) as observed_run_count,
+        coalesce(missing.runs_missing_count, 0) as runs_missing_count,
+        tasks.is_open_ended
+        or tasks.observed_from_at > windows.from_at
+        or coalesce(tasks.uncountable_until_at > windows.from_at, false) as is_unknown
+    from judged_tasks as tasks
+    cross join bounded_windows as windows
+    left join observed
+        on observed.task_id = tasks.task_id
+        and observed.window_days = windows.window_days
+    left join missing
+        on missing.task_id = tasks.task_id
+        and missing.window_days = windows.window_days
+
+)
+
+select
+    task_id,
+    window_days,
+    from_at,
+    observed_run_count,
+    runs_missing_count,
+    observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
+    core.coverage_status(runs_missing_count, is_unknown) as coverage_status
+from joined
