@@ -4,6 +4,7 @@ What the commands do is tested with the parts that do it; the demo runs here ove
 """
 
 import io
+import itertools
 import json
 import os
 import shutil
@@ -323,6 +324,19 @@ class TestDemo:
         after_a_year = demo.poll_times(now - timedelta(days=400), now - timedelta(days=380), now)
         assert len(after_a_year) == demo.MOST_POLLS
         assert after_a_year[-1] == now
+
+    def test_a_slow_machine_polls_less_and_still_ends_now(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = datetime(2026, 8, 20, tzinfo=UTC)
+        times = [now + timedelta(hours=6 * step) for step in range(56)]
+
+        def polled(seconds_a_poll: float) -> list[datetime]:
+            ticks = itertools.count(0, seconds_a_poll)
+            return list(demo.in_time(times, lambda: next(ticks)))
+
+        assert polled(0.5) == times
+        slow = polled(4)
+        assert demo.DAYS <= len(slow) < 30
+        assert slow == sorted(set(slow))
 
 
 class TestDoctor:

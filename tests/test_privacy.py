@@ -263,7 +263,7 @@ def through_dagster(settings: Settings, source: Source) -> str:
     with dg.DagsterInstance.get() as instance:
         for refused in (False, True):
             if refused:
-                source.answers = [(500, talkative("500").encode())]
+                source.answers = [(401, talkative("401").encode())]
             job = build_defs(settings=settings, clock=lambda: TONIGHT).resolve_job_def("nightly")
             result = job.execute_in_process(
                 instance=instance,
@@ -305,8 +305,8 @@ def test_the_published_file_holds_nothing_private(nights: Nights) -> None:
 def test_what_people_read_of_a_scrubbed_text_remains(nights: Nights) -> None:
     with open_published(nights.settings.layout) as con:
         [(message, metadata, tags)] = con.execute(
-            "select error_message, metadata, (select list(tag order by tag) from core.run_tags where run_id = 'run_half')"
-            " from core.runs where run_id = 'run_half'"
+            "select error_message, metadata, (select list(tag order by tag) from core.run_tags as t where t.run_id = r.run_id)"
+            " from core.runs as r where run_id = 'run_half'"
         ).fetchall()
         [(title,)] = con.execute("select title from core.tasks where task_id = 'task_2'").fetchall()
     assert message.startswith("run-half-message:\nto <address>, <<address>>\n<address>\tmailto:<address> key <secret> ")

@@ -1,0 +1,141 @@
+"""A fleet over simulated time, polled through the real client, archive, gate and load, with bad days in between.
+
+What the warehouse then says is judged in judge.py.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from pipelines import cadence
+from pipelines.archive import Archive, PollEnd
+from pipelines.core_schema import apply_core
+from pipelines.errors import RecoupError
+from pipelines.load import LoadSession, load_record
+from pipelines.poll import task_requests
+from pipelines.recoup.client import RecoupClient
+from pipelines.recovery import recover
+from pipelines.settings import Settings
+from pipelines.simulator import Fault, Fleet, Simulator, SimulatorTransport
+from pipelines.simulator.dice import Dice
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+Pace = Literal["sensor", "nightly"]
+# (fault, in how many of ten days it happens, shortest and longest hours). Failed polls first, then polls that lie.
+BAD_DAYS: tuple[tuple[str, int, int, int], ...] = (
+    ("server_error", 2, 1, 9),
+    ("gateway_timeout", 1, 1, 4),
+    ("truncated", 1, 1, 2),
+    ("silent_outage", 3, 2, 14),
+    ("lookup_failed", 1, 1, 6),
+    ("schedule_read_failed", 1, 1, 6),
+    ("newest_run_read_failed", 1, 1, 6),
+    ("duplicate_task", 1, 1, 3),
+    ("duplicate_run", 1, 1, 3),
+    ("unknown_fields", 1, 1, 6),
+)
+
+
+@dataclass
+class World:
+    """One fleet and the warehouse that watches it, in memory; the archive is on disk."""
+
+    fleet: Fleet
+    start: datetime
+    folder: Path
+    details: Literal["auto", "off"] = "off"
+    poll_count: int = 0
+    failed_count: int = 0
+    suspect_count: int = 0
+    _dark: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.simulator = Simulator(self.fleet, now=self.start, shape="newest")
+        self.settings = Settings.load(
+            warehouse_dir=self.folder,
+            privacy_key="proof",
+            api_url="http://127.0.0.1:1",
+            api_key="recoup_sk_simulated",
+            account_ids=self.fleet.account_ids,
+            run_details=self.details,
+            max_attempts=2,
+        )
+        self.settings.layout.prepare()
+        self.archive = Archive(self.settings.layout.archive)
+        self.con = duckdb.connect(config={"threads": 1})
+        self.con.execute("set timezone = 'UTC'")
+        apply_core(self.con)
+
+    def bad_days(self, days: int, seed: int) -> None:
+        """Let things go wrong over `days`: the source fails or lies, and some nights (and days) nobody polls."""
+        chance = Dice(seed, "bad days")
+        for day in range(1, days):
+            midnight = self.start + day * DAY
+            for kind, of_ten, least, most in BAD_DAYS:
+                begins = midnight + chance.below(86_400) * timedelta(seconds=1)
+                ends = begins + chance.between(least, most) * HOUR
+                if chance.below(10) < of_ten:
+                    self.simulator.add_fault(Fault(kind=kind, from_at=begins, to_at=ends))
+            if chance.below(10) < 2:
+                self._dark.append((midnight - 2 * HOUR, midnight + chance.between(4, 9) * HOUR))
+            if chance.below(30) == 0:
+                self._dark.append((midnight, midnight + chance.between(30, 200) * HOUR))
+
+    def run(self, pace: Pace, until: datetime) -> Iterator[datetime]:
+        """Poll at a pace until an instant, and once more at it in good weather; yield after each poll."""
+        at = self.start + 2 * HOUR
+        while at < until:
+            if any(begins <= at < ends for begins, ends in self._dark):
+                at += DAY if pace == "nightly" else timedelta(minutes=5)
+                continue
+            self.poll(at)
+            yield at
+            at = self._next(at, pace)
+        self.simulator.clear_faults()
+        self.poll(until)
+        yield until
+
+    def _next(self, at: datetime, pace: Pace) -> datetime:
+        if pace == "nightly":
+            return at + DAY
+        due = cadence.next_poll(cadence.measure(self.con, at), self.settings).due_at
+        return at if due is None else due
+
+    def poll(self, at: datetime) -> None:
+        """Do what poll.poll does, on a connection that stays open."""
+        self.simulator.set_now(at)
+        self.poll_count += 1
+        scope = {"source": "simulator", "is_full_scope": True, "account_ids": list(self.settings.account_ids)}
+        writer = self.archive.start_poll(at, **scope)
+        session = LoadSession(self.con, self.archive, self.settings, writer.record.start)
+        _leave_texts_alone(self.con)
+        clock = lambda: at  # noqa: E731
+        transport = SimulatorTransport(self.simulator)
+        with RecoupClient(self.settings, clock=clock, transport=transport, sleep=lambda _: None) as client:
+            try:
+                writer.add_all(list(client.get_many(task_requests(self.settings))))
+                session.stage(writer.record.responses)
+            except RecoupError as error:
+                self.failed_count += 1
+                record = writer.finish(PollEnd(at, False, type(error).__name__, str(error)))
+                load_record(self.con, self.archive, self.settings, record)
+                return
+            note = recover(session, writer, client, self.settings, clock) if self.details == "auto" else None
+        row = session.commit(writer.finish(PollEnd(at, True, recovery_note=note)))
+        self.suspect_count += row["status"] == "suspect"
+
+
+def _leave_texts_alone(con: duckdb.DuckDBPyConnection) -> None:
+    # Looking for secrets in texts takes a quarter of a poll; here are none, and none of it is being proved.
+    con.execute("create or replace temp macro scrubbed(value) as value")
+    con.execute("create or replace temp macro scrubbed_label(value) as value")
+
+
+def quick_tasks(fleet: Fleet, names: Sequence[str]) -> Fleet:
+    """Return a fleet of those tasks alone whose title begins with one of the names of a cadence."""
+    chosen = [task for task in fleet.tasks if task.title.split(" ")[0].lower() in names]
+    return Fleet(chosen, seed=fleet.seed, start=fleet.start)
