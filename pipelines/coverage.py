@@ -13,57 +13,109 @@ from pipelines.warehouse import Connection, insert_rows
 # A hole longer than a nightly's rhythm without any poll in it means that nobody polled.
 NIGHTLY_RHYTHM = timedelta(hours=26)
 
-# Version 1 also stands for the time before the task was first seen; a disabled task expects nothing; of a task that
-# got a schedule since, the new configuration stands for the hole, since nobody saw when it began.
+# Whatever was in force at some time since the last good look may have been so from its first instant to its last:
+# nobody saw the change. So each configuration counts for the whole hole, except that one which had ended before the
+# hole did ends there; where they differ, the count is an upper bound. A disabled task expects nothing. With a deleted
+# task its schedule is gone, and what ran since the last look can be seen no more. A task that comes back with the same
+# schedule was never gone. A hole begins where the one before it ended: no tick is counted twice.
 HOLES = """
-with holes as (
+with found as (
 
     select
-        o.task_id,
-        o.hole_from_at as from_at,
-        o.hole_to_at as to_at,
-        o.observed_at,
-        o.is_schedule_replaced,
-        o.is_newly_scheduled,
-        o.is_saturated,
+        task_id,
+        hole_from_at as from_at,
+        hole_to_at as to_at,
+        observed_at,
+        known_until_at,
+        is_schedule_replaced,
+        is_saturated
+    from observed
+
+    union all
+
+    select
+        t.task_id,
+        greatest(t.window_newest_run_at, t.observed_until_at - interval 60 seconds),
+        t.deleted_at,
+        t.deleted_at,
+        t.observed_until_at,
+        true,
+        false
+    from core.tasks as t
+    inner join deletable as d
+        on d.task_id = t.task_id
+    where t.window_schedule_id is not null
+        and t.observed_until_at is not null
+
+),
+
+joined as (
+
+    select
+        f.* replace (greatest(f.from_at, g.last_to_at - interval 1 microsecond) as from_at),
         exists (
             select 1
             from core.polls as p
-            where p.started_at > o.known_until_at
-                and p.started_at < o.observed_at
+            where p.started_at > f.known_until_at
+                and p.started_at < f.observed_at
                 and p.status = 'failed'
         ) or exists (
             select 1
             from core.task_observations as s
-            where s.task_id = o.task_id
-                and s.observed_at > o.known_until_at
+            where s.task_id = f.task_id
+                and s.observed_at > f.known_until_at
                 and s.verdict = 'unknown'
         ) as has_outage,
-        o.observed_at - o.known_until_at as silence
-    from observed as o
-    where o.hole_to_at > o.hole_from_at
+        f.observed_at - f.known_until_at as silence
+    from found as f
+    left join (
+        select
+            task_id,
+            max(to_at) as last_to_at
+        from core.coverage_gaps
+        group by task_id
+    ) as g
+        on g.task_id = f.task_id
+    where f.to_at > f.from_at
+
+),
+
+versions as (
+
+    select
+        *,
+        case
+            when lead(schedule_id) over w = schedule_id then lead(valid_from) over w
+            else valid_to
+        end as in_force_until
+    from core.task_versions
+    where task_id in (select task_id from joined)
+    window w as (partition by task_id order by version_number)
 
 )
 
 select
-    h.*,
+    h.task_id,
+    h.from_at,
+    h.to_at,
+    h.observed_at,
+    h.is_schedule_replaced,
+    h.is_saturated,
+    h.has_outage,
+    h.silence,
     v.schedule,
     coalesce(v.timezone, 'UTC') as timezone,
-    case
-        when v.version_number = 1 or h.is_newly_scheduled or v.valid_from <= h.from_at then h.from_at
-        else v.valid_from - interval 1 microsecond
-    end as after_at,
-    case when h.is_newly_scheduled then h.to_at else least(coalesce(v.valid_to, h.to_at), h.to_at) end as until_at
-from holes as h
-left join core.task_versions as v
+    h.from_at as after_at,
+    least(v.in_force_until, h.to_at) as until_at
+from joined as h
+left join versions as v
     on v.task_id = h.task_id
     and v.is_enabled
     and v.schedule_id is not null
     and v.schedule is not null
-    and case
-        when h.is_newly_scheduled then v.is_current
-        else (v.version_number = 1 or v.valid_from < h.to_at) and coalesce(v.valid_to > h.from_at, true)
-    end
+    and v.valid_from <= h.observed_at
+    and coalesce(v.in_force_until > h.from_at, true)
+where h.to_at > h.from_at
 order by h.task_id, v.version_number
 """
 
@@ -77,7 +129,6 @@ class Hole:
     to_at: datetime
     observed_at: datetime
     is_schedule_replaced: bool
-    is_newly_scheduled: bool
     is_saturated: bool
     has_outage: bool
     silence: timedelta
@@ -114,7 +165,7 @@ def record_gaps(con: Connection, poll_id: str) -> int:
     """Write core.coverage_gaps and core.missing_runs for this poll's holes; return the runs counted missing."""
     stretches: dict[Hole, list[Stretch]] = {}
     for row in con.execute(HOLES).fetchall():
-        stretches.setdefault(Hole(*row[:9]), []).append(Stretch(*row[9:]))
+        stretches.setdefault(Hole(*row[:8]), []).append(Stretch(*row[8:]))
     gaps: list[dict[str, Any]] = []
     missing: list[dict[str, Any]] = []
     for hole, parts in stretches.items():
@@ -130,7 +181,7 @@ def record_gaps(con: Connection, poll_id: str) -> int:
 
 def _ticks(parts: list[Stretch]) -> list[datetime] | None:
     try:
-        return [tick for part in parts for tick in part.ticks()]
+        return sorted({tick for part in parts for tick in part.ticks()})
     except cron.BadCron:
         return None
 

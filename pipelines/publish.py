@@ -90,9 +90,7 @@ def seal(warehouse: Warehouse) -> RowCounts:
     """Checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them."""
     work_file = warehouse.layout.work_file
     if not work_file.exists():
-        raise PublishRefused(
-            f"there is nothing to publish at {work_file}; run `recoup-warehouse nightly` first"
-        )
+        raise PublishRefused(f"there is nothing to publish at {work_file}; run `recoup-warehouse nightly` first")
     with _opening(work_file), warehouse.open(work_file) as con:
         con.execute("checkpoint")
         _refuse_foreign_objects(con, work_file)

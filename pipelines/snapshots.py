@@ -40,9 +40,7 @@ class Snapshot:
 def current_snapshot(layout: Layout) -> Snapshot | None:
     """Describe what people open now, or None before the first publish. Never opens the database."""
     number = current_number(layout)
-    return (
-        None if number is None else read_manifest(layout.snapshots / str(number), layout.published_file.name)
-    )
+    return None if number is None else read_manifest(layout.snapshots / str(number), layout.published_file.name)
 
 
 def write_manifest(folder: Path, snapshot: Snapshot) -> None:
@@ -82,9 +80,7 @@ def current_number(layout: Layout) -> int | None:
 def clean_leftovers(layout: Layout) -> None:
     """Remove what a killed publish or clean-up left: hidden folders and a half-made link."""
     if layout.current.exists() and not layout.current.is_symlink():
-        raise PublishRefused(
-            f"{layout.current} is not the symlink that publish flips; move it away and publish again"
-        )
+        raise PublishRefused(f"{layout.current} is not the symlink that publish flips; move it away and publish again")
     (layout.root / NEW_LINK).unlink(missing_ok=True)
     for entry in layout.snapshots.iterdir():
         if entry.name.startswith((STAGING_PREFIX, DOOMED_PREFIX)):

@@ -120,6 +120,8 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     yield "complete", _complete(info)
     for cause, number in con.execute(CAUSES).fetchall():
         yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
+    if unknown := info["unknown_task_count"]:
+        yield "", f"{figures.count(unknown, 'task')} not seen up to now, so nobody can tell"
 
 
 def _polls(info: Row) -> str:
@@ -157,8 +159,6 @@ def _complete(info: Row) -> str:
     if info["coverage_ratio"] is None:
         return "unknown: no run was seen"
     text = f"{figures.share(info['coverage_ratio'])} of the runs that must have existed were seen"
-    if info["unknown_task_count"]:
-        text += f"; of {figures.count(info['unknown_task_count'], 'task')} it is not known"
     return f"{text}; {missing:,} came and went unseen:" if missing else text
 
 
@@ -173,7 +173,7 @@ def _fails_most(con: Connection) -> Iterator[str]:
         (title, failed, n, figures.share(ratio), figures.interval(low, high), missing)
         for title, failed, n, ratio, low, high, missing in rows
     ]
-    for line in aligned(names, table):
+    for line in aligned(names, table, to_right=("rate", "95 % interval")):
         yield f"  {line}"
 
 

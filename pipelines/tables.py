@@ -4,7 +4,7 @@ What is asked, and of which file, does not belong here.
 """
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TextIO
@@ -46,14 +46,15 @@ def trimmed(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def aligned(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """Yield the lines of a table: numbers to the right, text to the left, wide cells shortened."""
+def aligned(names: Sequence[str], rows: Sequence[Sequence[Any]], *, to_right: Collection[str] = ()) -> Iterator[str]:
+    """Yield the lines of a table: numbers (and columns named) to the right, text to the left, wide cells shortened."""
     cells = [[_cell(value) for value in row] for row in rows]
     is_number = [_is_number(column) for column in zip(*rows, strict=True)] or [False] * len(names)
+    is_right = [number or name in to_right for number, name in zip(is_number, names, strict=True)]
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
     for line in (names, ["-" * width for width in widths], *cells):
-        padded = zip(line, widths, is_number, strict=True)
-        yield "  ".join(_pad(text, width, to_right) for text, width, to_right in padded).rstrip()
+        padded = zip(line, widths, is_right, strict=True)
+        yield "  ".join(_pad(text, width, right) for text, width, right in padded).rstrip()
 
 
 def _print_table(names: list[str], result: Connection, out: TextIO) -> None:
@@ -120,9 +121,9 @@ def _is_number(column: Sequence[Any]) -> bool:
     return bool(known) and all(isinstance(value, NUMBERS) and not isinstance(value, bool) for value in known)
 
 
-def _pad(text: str, width: int, to_right: bool) -> str:
+def _pad(text: str, width: int, right: bool) -> str:
     filling = " " * (width - cell_len(text))
-    return filling + text if to_right else text + filling
+    return filling + text if right else text + filling
 
 
 def _unique(names: Sequence[str]) -> list[str]:

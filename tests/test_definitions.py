@@ -1,31 +1,21 @@
-"""The Dagster graph: its shape, a poll and a night through real jobs and storage, failures, and the sensor.
+"""The Dagster graph: its shape, a night through real jobs and storage, and bad days.
 
-The steps' own behaviour is tested with their modules.
+The steps' own behaviour is tested with their modules, the sensor in test_sensors.py.
 """
 
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import duckdb
-import httpx
 import pytest
 import yaml
 
 from pipelines import cadence
 from pipelines.assets import FILLED_BY_BUILD
-from pipelines.cadence import Cadence
-from pipelines.clock import Clock
 from pipelines.dagster_home import CONFIGURATION, prepare_dagster_home
-from pipelines.definitions import build_defs
 from pipelines.errors import (
     BadModel,
     BadPayload,
@@ -36,92 +26,14 @@ from pipelines.errors import (
     Unreachable,
     WarehouseBusy,
 )
-from pipelines.models import load_models
 from pipelines.publish import publish
-from pipelines.recoup.client import RecoupClient
-from pipelines.resources import Pipeline, told_in_one_line
-from pipelines.sensors import poll_cadence
+from pipelines.resources import told_in_one_line
 from pipelines.settings import Settings
 from pipelines.snapshots import snapshot_numbers
 from pipelines.warehouse import Warehouse, open_published
-from tests.bodies import NOON, body, run, task
+from tests.dagster_plant import CANARIES, KEY, MODELS, Plant, light_plant, stored_plant, write_report
 
-# Dagster syncs two SQLite files for each of some hundred events; on a busy disk that takes a minute.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 ROOT = Path(__file__).resolve().parent.parent
-MODELS = load_models()
-KEY = "recoup_sk_canary_of_the_key"
-CANARIES = (KEY, "canary of the prompt", "canary@owner.example", "canary of the payload", "canary of the output")
-
-
-@dataclass
-class Source:
-    """An API that answers whatever the test last put here."""
-
-    tasks: Sequence[dict[str, Any]] = ()
-    status: int = 200
-    asked: int = 0
-
-    def __call__(self, _request: httpx.Request) -> httpx.Response:
-        self.asked += 1
-        if self.status != 200:
-            return httpx.Response(self.status, json={"status": "error", "error": "Unauthorized"})
-        return httpx.Response(200, content=body(self.tasks), headers={"content-type": "application/json"})
-
-
-@dataclass
-class Plant:
-    """A graph over a warehouse of its own, with a source and a clock that the test holds."""
-
-    settings: Settings
-    instance: dg.DagsterInstance
-    source: Source = field(default_factory=Source)
-    now: datetime = NOON
-
-    def defs(self, **overrides: Any) -> dg.Definitions:
-        return build_defs(
-            settings=self.settings,
-            models=MODELS,
-            clock=lambda: self.now,
-            make_client=self.client,
-            **overrides,
-        )
-
-    def client(self, settings: Settings, clock: Clock) -> RecoupClient:
-        return RecoupClient(settings, clock=clock, transport=httpx.MockTransport(self.source), sleep=lambda _: None)
-
-    def execute(self, job: str, *, only: Sequence[str] | None = None, **overrides: Any) -> dg.ExecuteInProcessResult:
-        return (
-            self.defs(**overrides)
-            .resolve_job_def(job)
-            .execute_in_process(
-                instance=self.instance,
-                raise_on_error=False,
-                asset_selection=[dg.AssetKey(key.split("/")) for key in only] if only else None,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
-        )
-
-    def look(self, cursor: str | None = None) -> Any:
-        """Evaluate the sensor once."""
-        context = dg.build_sensor_context(
-            instance=self.instance, cursor=cursor, resources={"pipeline": self.pipeline()}
-        )
-        return poll_cadence(context)
-
-    def pipeline(self) -> Pipeline:
-        return Pipeline(self.settings, MODELS, lambda: self.now, self.client)
-
-
-def some_tasks() -> list[dict[str, Any]]:
-    runs = [
-        run(f"run_{number}", NOON - timedelta(days=number, hours=3), status="COMPLETED" if number else "FAILED")
-        for number in range(3)
-    ]
-    return [
-        task("task_1", runs, prompt=CANARIES[1], owner_email=CANARIES[2]),
-        task("task_2", [run("run_9", payload={"secret": CANARIES[3]}, output={"secret": CANARIES[4]})]),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -131,30 +43,10 @@ def night() -> Iterator[tuple[Plant, dg.ExecuteInProcessResult]]:
         yield plant, plant.execute("nightly", write_report=write_report)
 
 
-@contextmanager
-def stored_plant(**settings: Any) -> Iterator[Plant]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
-        known = Settings.load(warehouse_dir=folder, api_key=KEY, privacy_key="test", run_details="off", **settings)
-        patch.setenv("DAGSTER_HOME", str(prepare_dagster_home(known.layout)))
-        with dg.DagsterInstance.get() as instance:
-            yield Plant(known, instance, Source(some_tasks()))
-
-
 @pytest.fixture
 def plant(tmp_path: Path) -> Iterator[Plant]:
-    settings = Settings.load(
-        warehouse_dir=tmp_path / "warehouse", api_key=KEY, privacy_key="test", max_attempts=1, run_details="off"
-    )
-    settings.layout.prepare()
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Plant(settings, instance, Source(some_tasks()))
-
-
-def write_report(published_file: Path, out: Path) -> None:
-    """Write what a report may know before it goes live: the copy that it is about."""
-    with duckdb.connect(str(published_file), read_only=True) as con:
-        count = con.execute("select count(*) from core.runs").fetchall()[0][0]
-    out.write_text(f"{count} runs")
+    with light_plant(tmp_path / "warehouse") as plant:
+        yield plant
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
@@ -403,115 +295,3 @@ def test_only_what_may_pass_by_itself_is_tried_again(error: type[RecoupError], m
         raise error("what, where, what next")
     assert raised.value.allow_retries is may_retry
     assert raised.value.description == "what, where, what next"
-
-
-# The sensor
-
-
-def asked(result: Any) -> dg.RunRequest:
-    """Return the one run that the sensor asks for."""
-    assert isinstance(result, dg.SensorResult), result
-    (request,) = result.run_requests or ()
-    return request
-
-
-def why_not(result: Any) -> str:
-    assert isinstance(result, dg.SkipReason), result
-    return str(result.skip_message)
-
-
-def write_state(plant: Plant, **facts: Any) -> None:
-    known = {"safe_seconds": 4 * 3600, "gap_seconds": 3600, "longest_run_seconds": 9, "schedule": "0 * * * *"}
-    cadence.write_state(plant.settings.layout, Cadence(**{"last_poll_at": NOON, "task_id": "task_1"} | known | facts))
-
-
-def test_the_first_poll_is_due_at_once_and_is_asked_for_once(plant: Plant) -> None:
-    first = plant.look()
-    assert asked(first).tags["recoup/why"] == "nothing was polled yet"
-    plant.now += timedelta(seconds=30)
-    assert "led to no poll" in why_not(plant.look(first.cursor))
-
-
-def test_the_next_poll_is_asked_for_when_the_tightest_task_needs_it(plant: Plant) -> None:
-    write_state(plant)
-    plant.now = NOON + timedelta(hours=4, seconds=-1)
-    assert why_not(plant.look()) == (
-        "next poll at 2026-08-20 16:00:00 UTC: task task_1 (0 * * * *) ticks every 3600 s and ran up to 9 s, "
-        "so every 14400 s"
-    )
-    plant.now = NOON + timedelta(hours=4, seconds=20)
-    request = asked(plant.look())
-    assert request.run_key == "poll-20260820T160000.000000"
-    assert request.tags["recoup/why"].startswith("task task_1 (0 * * * *) ticks every 3600 s")
-
-
-def test_the_sensor_answers_alike_after_a_restart(plant: Plant) -> None:
-    write_state(plant)
-    plant.now = NOON + timedelta(hours=5)
-    before = plant.look()
-    assert asked(plant.look()).run_key == asked(before).run_key
-    write_state(plant, last_poll_at=plant.now + timedelta(seconds=8))
-    assert "next poll at" in why_not(plant.look(before.cursor))
-
-
-@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED"])
-@pytest.mark.parametrize("job", ["poll", "nightly"])
-def test_runs_do_not_pile_up(plant: Plant, job: str, status: str) -> None:
-    job_def = plant.defs().resolve_job_def(job)
-    waiting = plant.instance.create_run_for_job(job_def, status=dg.DagsterRunStatus[status])
-    assert why_not(plant.look()) == f"run {waiting.run_id} of {job} has not ended yet"
-
-
-def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(plant: Plant) -> None:
-    cursor, waits = None, []
-    for _ in range(4):
-        result = plant.look(cursor)
-        asked_at, cursor = plant.now, result.cursor
-        while isinstance(plant.look(cursor), dg.SkipReason):
-            plant.now += timedelta(seconds=60)
-        waits.append((plant.now - asked_at).total_seconds())
-    assert waits == [600, 1200, 2400, 4800]
-
-
-def test_an_outage_makes_polls_rarer_up_to_the_longest_interval(plant: Plant) -> None:
-    for failed, seconds in ((1, 600), (2, 1200), (30, 21_600)):
-        write_state(plant, failed_in_row_count=failed)
-        plant.now = NOON + timedelta(seconds=seconds - 1)
-        assert f"{failed} polls in a row failed or met an outage" in why_not(plant.look())
-        plant.now = NOON + timedelta(seconds=seconds)
-        asked(plant.look())
-
-
-def test_a_poll_through_dagster_leaves_word_for_the_sensor(plant: Plant) -> None:
-    plant.source.tasks = [task("task_1", [run()], schedule="*/15 * * * *")]
-    assert plant.execute("poll").success
-    state = cadence.read_state(plant.settings.layout)
-    assert (state.last_poll_at, state.failed_in_row_count) == (NOON, 0)
-    assert (state.task_id, state.gap_seconds, state.longest_run_seconds) == ("task_1", 900, 30)
-    plant.now = NOON + timedelta(hours=1)
-    assert asked(plant.look()).run_key == "poll-20260820T130000.000000"
-
-
-def test_old_poll_runs_are_pruned_with_their_files() -> None:
-    @dg.op
-    def nothing() -> None: ...
-
-    def runs_of(job: str, count: int) -> list[str]:
-        tiny = dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job, node_defs=[nothing]))
-        return [tiny.execute_in_process(instance=plant.instance).run_id for _ in range(count)]
-
-    with stored_plant(poll_runs_kept=2) as plant:
-        nightly, polls = runs_of("nightly", 1), runs_of("poll", 4)
-        home = plant.settings.layout.dagster_home
-        said = home / "storage" / "__repository__" / "poll_cadence"
-        said.mkdir(parents=True)
-        for tick in range(3):
-            (said / f"{tick}.err").touch()
-            os.utime(said / f"{tick}.err", (tick, tick))
-        assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == {*nightly, *polls}
-        asked(plant.look())
-        kept = {*nightly, *polls[2:]}
-        assert {record.dagster_run.run_id for record in plant.instance.get_run_records()} == kept
-        assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == kept
-        assert {path.name for path in (home / "storage").iterdir()} == {*kept, "__repository__"}
-        assert {path.name for path in said.iterdir()} == {"1.err", "2.err"}

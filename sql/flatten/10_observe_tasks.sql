@@ -89,6 +89,5 @@ select
     end as hole_to_at,
     known_until_at is not null and known_schedule_id is not null and known_schedule_id is distinct from schedule_id
         and not is_unknown as is_schedule_replaced,
-    known_until_at is not null and known_schedule_id is null and schedule_id is not null as is_newly_scheduled,
     is_saturated and window_oldest_run_at <= known_newest_run_at as is_overlapping
 from compared;

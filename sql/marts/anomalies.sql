@@ -1,7 +1,7 @@
 -- Which days of the last 30 stand out, for a task or the whole fleet, against the 28 days before them?
 -- Grain: one row per local day and task, and one per day for the fleet (task_id null). Key: date, task_id. Anomalies first.
 -- The day itself is not in its baseline, and today is not tested. Bounds lie three standard errors out, since thousands of
--- days are tested. Spend and run counts are compared among completely known days only.
+-- days are tested. Spend and run counts are compared among completely known days only, by medians.
 with context as (
 
     select
@@ -61,13 +61,14 @@ baselines as (
         sum(failed_count) over baseline as baseline_failed_count,
         count(*) filter (is_comparable) over baseline as baseline_day_count,
         sum(run_count) filter (is_comparable) over baseline as baseline_run_count,
-        stddev_samp(run_count) filter (is_comparable) over baseline as run_count_deviation,
-        min(run_count) filter (is_comparable) over baseline as run_count_min,
-        max(run_count) filter (is_comparable) over baseline as run_count_max,
-        sum(total_cents) filter (is_comparable) over baseline as baseline_sum_cents,
-        stddev_samp(total_cents::double) filter (is_comparable) over baseline as spend_deviation,
-        min(total_cents) filter (is_comparable) over baseline as min_cents,
-        max(total_cents) filter (is_comparable) over baseline as max_cents
+        median(run_count) filter (is_comparable) over baseline as run_count_median,
+        mad(run_count) filter (is_comparable) over baseline as run_count_deviation,
+        quantile_disc(run_count, 0.05) filter (is_comparable) over baseline as run_count_p05,
+        quantile_disc(run_count, 0.95) filter (is_comparable) over baseline as run_count_p95,
+        quantile_disc(total_cents, 0.5) filter (is_comparable) over baseline as median_cents,
+        mad(total_cents::double) filter (is_comparable) over baseline as spend_deviation,
+        quantile_disc(total_cents, 0.05) filter (is_comparable) over baseline as p05_cents,
+        quantile_disc(total_cents, 0.95) filter (is_comparable) over baseline as p95_cents
     from recent_days
     window baseline as (
         partition by task_id
@@ -77,15 +78,13 @@ baselines as (
 
 ),
 
-means as (
+tested as (
 
     select
         baselines.*,
         coalesce(baseline_n, 0)::bigint as baseline_rated_n,
         coalesce(baseline_failed_count, 0)::bigint as baseline_rated_failed_count,
-        baseline_day_count >= 14 and baseline_run_count >= 20 as has_baseline,
-        baseline_run_count / nullif(baseline_day_count, 0) as run_count_mean,
-        core.divide_cents(baseline_sum_cents, baseline_day_count) as mean_cents
+        baseline_day_count >= 14 and baseline_run_count >= 20 as has_baseline
     from baselines
     cross join context
     where baselines.date >= context.today - 30
@@ -98,10 +97,11 @@ expected as (
         *,
         core.newcombe_low(baseline_rated_failed_count, baseline_rated_n, failed_count, n, 3.0) as failure_low,
         core.newcombe_high(baseline_rated_failed_count, baseline_rated_n, failed_count, n, 3.0) as failure_high,
-        -- Never within what the baseline itself has seen, and never over a tenth of it or one run.
-        greatest(3 * run_count_deviation, 0.1 * run_count_mean, 1) as run_count_margin,
-        greatest(3 * spend_deviation, 0.1 * mean_cents::double)::decimal(38, 20) as margin_cents
-    from means
+        -- Medians, since one odd day must not hide the next; 1.4826 makes a standard deviation of their deviation. Never
+        -- less than a tenth of the median, or one run.
+        greatest(3 * 1.4826 * run_count_deviation, 0.1 * run_count_median, 1) as run_count_margin,
+        greatest(3 * 1.4826 * spend_deviation, 0.1 * median_cents::double)::decimal(38, 20) as margin_cents
+    from tested
 
 ),
 
@@ -109,12 +109,14 @@ bounded as (
 
     select
         *,
-        case when has_baseline then greatest(least(run_count_mean - run_count_margin, run_count_min), 0) end
+        -- What one day in twenty does is not odd either: weekends, and tasks that run once a week.
+        case when has_baseline then greatest(least(run_count_median - run_count_margin, run_count_p05), 0) end
             as expected_run_count_low,
-        case when has_baseline then greatest(run_count_mean + run_count_margin, run_count_max) end
+        case when has_baseline then greatest(run_count_median + run_count_margin, run_count_p95) end
             as expected_run_count_high,
-        case when has_baseline then greatest(least(mean_cents - margin_cents, min_cents), 0) end as expected_low_cents,
-        case when has_baseline then greatest(mean_cents + margin_cents, max_cents) end as expected_high_cents
+        case when has_baseline then greatest(least(median_cents - margin_cents, p05_cents), 0) end
+            as expected_low_cents,
+        case when has_baseline then greatest(median_cents + margin_cents, p95_cents) end as expected_high_cents
     from expected
 
 ),
@@ -168,7 +170,7 @@ select
     ---------- spend
     judged.spend_verdict,
     judged.total_cents,
-    judged.mean_cents as baseline_mean_cents,
+    judged.median_cents as baseline_median_cents,
     judged.expected_low_cents,
     judged.expected_high_cents,
     judged.is_final,
@@ -176,7 +178,7 @@ select
     ---------- number of runs
     judged.run_count_verdict,
     judged.run_count,
-    judged.run_count_mean as baseline_run_count_mean,
+    judged.run_count_median as baseline_run_count_median,
     judged.expected_run_count_low,
     judged.expected_run_count_high,
     judged.baseline_day_count,

@@ -1,0 +1,49 @@
+"""The charting library as one piece of JavaScript, taken from vl-convert and kept for the next time.
+
+Bundling costs seconds of computing and gives the same text for one version, so the user's cache keeps it.
+"""
+
+import gzip
+import os
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+def javascript() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed, which set `window.vegaEmbed`. It asks no network, nor does this."""
+    try:
+        kept = cache_dir() / f"vega-{version('vl-convert-python')}.js.gz"
+    except RuntimeError:  # A user without a home.
+        return _bundled()
+    try:
+        # A damaged file fails its checksum.
+        return gzip.decompress(kept.read_bytes()).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        text = _bundled()
+        _keep(kept, text)
+        return text
+
+
+def cache_dir() -> Path:
+    """Name the folder, by the usual rule for files that may be deleted at any time."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "recoup-warehouse"
+
+
+def _bundled() -> str:
+    import vl_convert
+
+    return str(vl_convert.javascript_bundle())
+
+
+def _keep(kept: Path, text: str) -> None:
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+            file.write(gzip.compress(text.encode()))
+        Path(file.name).replace(kept)
+    except OSError:
+        # A full or a read-only disk: the next report bundles again.
+        return

@@ -1,0 +1,118 @@
+"""How every chart looks: colours by meaning, axes, tooltips, and the finished Vega-Lite spec.
+
+What a chart shows belongs to charts.py. Altair takes half a second to import, so import this when a chart is drawn.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import altair as alt
+
+from pipelines.report.queries import Row
+
+LABEL_WIDTH = 150
+SIDE_WIDTH = 46
+FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+USEFUL, WASTED = "other runs", "failed runs (wasted)"
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Colours by what they mean."""
+
+    quiet: str
+    line: str
+    ground: str
+    main: str
+    bad: str
+    warn: str
+    unknown: str
+    scale: tuple[str, str, str, str]
+
+
+# The page decides what its variables are, so that one chart is light and dark.
+PAGE = Palette(
+    "var(--quiet)",
+    "var(--line)",
+    "var(--card)",
+    "var(--main)",
+    "var(--bad)",
+    "var(--warn)",
+    "var(--unknown)",
+    ("var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)"),
+)
+# A picture stands alone, on a ground of its own.
+PICTURE = Palette(
+    "#566270",
+    "#dde2e8",
+    "#ffffff",
+    "#2f6db5",
+    "#c4382f",
+    "#b46a00",
+    "#c3c9d1",
+    ("#bfe3d3", "#f3d68a", "#e8944a", "#b3261e"),
+)
+
+
+def spec(chart: alt.Chart | alt.LayerChart, description: str, palette: Palette = PAGE) -> dict[str, Any]:
+    """Finish a chart: what it says to a screen reader, and the look of all that is not data."""
+    words = {"labelColor": palette.quiet, "titleColor": palette.quiet, "labelFontSize": 12, "titleFontSize": 12}
+    lines = {"gridColor": palette.line, "domainColor": palette.line, "tickColor": palette.line}
+    made: dict[str, Any] = chart.to_dict()
+    return made | {
+        "description": description,
+        "background": "transparent" if palette is PAGE else palette.ground,
+        "config": {
+            "font": FONT,
+            "view": {"stroke": None},
+            "axis": words | lines,
+            "legend": words | {"orient": "top", "symbolType": "square", "labelLimit": 240},
+        },
+    }
+
+
+def days() -> alt.X:
+    """The axis of days. They are dates without a zone, so nothing may move them into the reader's."""
+    axis = alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8)
+    return alt.X("date:T", timeUnit="utcyearmonthdate", title=None, axis=axis)
+
+
+def side(**options: Any) -> alt.Axis:
+    """A vertical axis of one width, so that charts below each other share their days."""
+    return alt.Axis(minExtent=SIDE_WIDTH, maxExtent=SIDE_WIDTH, **options)
+
+
+def names(in_order: Sequence[str]) -> alt.Y:
+    """A vertical axis of names, as they come."""
+    axis = alt.Axis(labelLimit=LABEL_WIDTH, ticks=False, domain=False, labelPadding=8)
+    return alt.Y("name:N", title=None, sort=list(in_order), axis=axis)
+
+
+def tips(**titles: str) -> list[alt.Tooltip]:
+    """A tooltip of words made beforehand, by field."""
+    return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
+
+
+def parts(palette: Palette) -> alt.Color:
+    """The two parts of spend."""
+    scale = alt.Scale(domain=[USEFUL, WASTED], range=[palette.main, palette.bad])
+    return alt.Color("part:N", scale=scale, legend=alt.Legend(title=None))
+
+
+def unit(amounts: Sequence[Decimal | None]) -> tuple[str, Decimal]:
+    """Choose the format of a money axis that fits its largest amount, and what to multiply cents with."""
+    largest = max((amount for amount in amounts if amount is not None), default=Decimal(0))
+    # A literal in a d3 format is not possible at its end, so cents say it in the title of the figure.
+    return ("$,.2~f", Decimal("0.01")) if largest >= 100 else (",.2~r", Decimal(1))
+
+
+def halves(row: Row, factor: Decimal) -> list[tuple[str, int, float | None]]:
+    """Split an amount into its two parts, wasted money at the bottom; unknown stays unknown."""
+    total, wasted = row["total_cents"], row["wasted_cents"]
+    if total is None:
+        return []
+    wasted = wasted or Decimal(0)
+    return [(WASTED, 0, float(wasted * factor)), (USEFUL, 1, float((total - wasted) * factor))]
