@@ -10,70 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import quote
+from typing import Any
 
 import msgspec
 import xxhash
 import zstandard
 
 from pipelines.layout import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
+from pipelines.recoup.exchange import Kind, Response
 
-Kind = Literal["tasks", "runs", "run"]
-TASKS_PATH = "/api/tasks"
-RUNS_PATH = "/api/tasks/runs"
 SIDE_BY_SIDE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One GET of the API, without origin and credentials."""
-
-    kind: Kind
-    path: str
-    params: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def tasks(
-        cls, account_id: str | None = None, artist_account_id: str | None = None, task_id: str | None = None
-    ) -> "Request":
-        """List the tasks of an account (of the key's own account when None)."""
-        named = (("id", task_id), ("account_id", account_id), ("artist_account_id", artist_account_id))
-        return cls("tasks", TASKS_PATH, tuple((name, value) for name, value in named if value))
-
-    @classmethod
-    def runs(cls, account_id: str | None, limit: int = 100) -> "Request":
-        """List an account's tagged runs of the last seven days, newest first, at most 100."""
-        account = (("account_id", account_id),) if account_id else ()
-        return cls("runs", RUNS_PATH, (*account, ("limit", str(limit))))
-
-    @classmethod
-    def run(cls, run_id: str) -> "Request":
-        """Retrieve one run with its details."""
-        return cls("run", RUNS_PATH, (("runId", run_id),))
-
-    @property
-    def label(self) -> str:
-        """Path and query, for people and for the ledger."""
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in self.params)
-        return f"{self.path}?{query}" if query else self.path
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A body that the API answered with status 200, and how it was got; status None when there was none."""
-
-    request: Request
-    status: int | None
-    body: bytes
-    requested_at: datetime
-    received_at: datetime
-    tries: int
-
-    @classmethod
-    def none(cls, request: Request, at: datetime) -> "Response":
-        """Stand for a request that got no usable answer: noted in the ledger, so that it is not asked for ever."""
-        return cls(request, None, b"", at, at, 1)
 
 
 class PollStart(msgspec.Struct, frozen=True, tag_field="event", tag="started"):

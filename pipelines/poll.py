@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.archive import Archive, PollEnd, PollWriter, Request, Response
+from pipelines.archive import Archive, PollEnd, PollWriter
+from pipelines.cadence import measure, write_state
 from pipelines.clock import Clock
 from pipelines.core_schema import apply_core
 from pipelines.errors import BadPayload, RecoupError
@@ -18,6 +19,7 @@ from pipelines.ledger import mark_running
 from pipelines.load import LoadSession, load_record
 from pipelines.rebuild import rebuild_locked
 from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.exchange import Request, Response
 from pipelines.recoup.gate import kind_of
 from pipelines.recovery import recover
 from pipelines.settings import Settings, is_loopback
@@ -77,10 +79,12 @@ def poll(
             except RecoupError as error:
                 record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
                 load_record(con, archive, settings, record)
+                write_state(settings.layout, measure(con, clock()))
                 raise
             record = writer.finish(PollEnd(clock(), True, recovery_note=note))
             # Older than what is loaded: only a rebuild gives what polling in order would have given.
             row = session.commit(record) if in_order else None
+            write_state(settings.layout, measure(con, clock()))
         if row is None:
             rebuild_locked(warehouse, settings)
             row = _row_of(warehouse, settings, writer.poll_id)

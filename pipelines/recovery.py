@@ -7,12 +7,13 @@ misses runs that never started (docs/source.md), so recovered runs are marked wi
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pipelines.archive import PollWriter, Request, Response, Stored
+from pipelines.archive import PollWriter, Stored
 from pipelines.clock import Clock
 from pipelines.errors import RecoupError, Unreachable
 from pipelines.load import LoadSession
 from pipelines.recoup.answers import EndpointMissing
 from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings
 
 # An unknown run id answers 500 after several tries upstream; asking for the same one for ever helps nobody.

@@ -4,14 +4,12 @@ The steps themselves live in plain modules that know no Dagster; which asset run
 """
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 
-from pipelines import cadence
 from pipelines.build import BuildReport, build
 from pipelines.checks import CheckResult, run_checks
 from pipelines.clock import Clock, utc_now
@@ -46,13 +44,11 @@ class Pipeline:
         return Warehouse.of(self.settings)
 
     def poll(self) -> PollSummary:
-        """Poll once, and leave word for the cadence sensor, however the poll ended."""
+        """Poll once."""
         client = self.make_client(self.settings, self.clock) if self.make_client else None
         try:
             return poll(self.settings, clock=self.clock, client=client)
         finally:
-            with suppress(RecoupError, duckdb.Error):
-                self._note_cadence()
             if client is not None:
                 client.close()
 
@@ -92,10 +88,6 @@ class Pipeline:
     def _extras(self) -> Extras | None:
         write_report = self.write_report
         return write_report and (lambda copy, folder: write_report(copy, folder / REPORT_NAME))
-
-    def _note_cadence(self) -> None:
-        with self.warehouse.write() as con:
-            cadence.write_state(self.settings.layout, cadence.measure(con, self.clock()))
 
 
 @contextmanager

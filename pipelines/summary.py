@@ -121,7 +121,7 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     for cause, number in con.execute(CAUSES).fetchall():
         yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
     if unknown := info["unknown_task_count"]:
-        yield "", f"{figures.count(unknown, 'task')} not seen up to now, so nobody can tell"
+        yield "", f"{figures.count(unknown, 'task')} not watched up to now or to its end, so nobody can tell"
 
 
 def _polls(info: Row) -> str:

@@ -22,6 +22,8 @@ Connection = duckdb.DuckDBPyConnection
 LOCK_PAUSE_SECONDS = 0.2
 # DuckDB checkpoints every 16 MB of log by default; a large load then spends its time in commits.
 CHECKPOINT_THRESHOLD = "1GB"
+# BI drivers of the whole 1.x line must be able to open the published copy; 2.0 would write a format they cannot read.
+STORAGE_VERSION = "v1.0.0"
 
 
 class Warehouse:
@@ -69,6 +71,7 @@ class Warehouse:
                 "memory_limit": self._memory_limit,
                 "temp_directory": str(self.layout.scratch / "spill"),
                 "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+                "storage_compatibility_version": STORAGE_VERSION,
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             },

@@ -8,9 +8,10 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive import Archive, PollEnd, PollRecord, Request, Response
+from pipelines.archive import Archive, PollEnd, PollRecord
 from pipelines.core_schema import apply_core
 from pipelines.load import load_record
+from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings
 
 NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
-from pipelines.archive import Request, Response
 from pipelines.clock import fixed
 from pipelines.errors import BadPayload, BadSettings, RecoupError, Refused, Unreachable
 from pipelines.recoup.answers import RunNotFound
 from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings
 
 KEY = "recoup_sk_test_only_1234567890"

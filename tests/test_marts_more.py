@@ -3,36 +3,22 @@
 Each model's own given/expect rows run in test_marts.py.
 """
 
+import json
 import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, localcontext
-from math import ceil, gamma, sqrt
+from decimal import Decimal
+from math import ceil, sqrt
 from pathlib import Path
 from statistics import fmean, stdev, variance
 
 import pytest
 
 from pipelines.core_schema import apply_core
+from tests.statistics_helpers import Z, scalar, student_tail
 from tests.warehouse_builder import NOW, WarehouseBuilder, core_database, model
 
-Z = 1.959963984540054
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-CON = core_database()
-
-
-def scalar(sql: str, **parameters: object) -> object:
-    row = CON.execute(f"select {sql}", parameters).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def each(sql: str, cases: list[tuple]) -> list[tuple]:
-    """Compute for each case, whose values are called a, b, c and so on."""
-    names = "abcde"[: len(cases[0])]
-    lists = ", ".join(f"unnest(${name}) as {name}" for name in names)
-    values = {name: [case[place] for case in cases] for place, name in enumerate(names)}
-    return CON.execute(f"select {sql} from (select {lists})", values).fetchall()
 
 
 def built(house: WarehouseBuilder, *names: str, **options) -> WarehouseBuilder:
@@ -53,123 +39,19 @@ def add_runs(house: WarehouseBuilder, runs: list[dict]) -> None:
     rows = [known | run | {"run_id": f"r{number}"} for number, run in enumerate(runs)]
     types = dict(house.query("select column_name, data_type from duckdb_columns() where table_name = 'runs'"))
     names = [name for name in rows[0] if name in types]
-    lists = ", ".join(f"unnest(${name}::varchar[])::{types[name]} as {name}" for name in names)
+    cells = ", ".join(f"many.row.{name}::{types[name]} as {name}" for name in names)
+    structure = json.dumps([dict.fromkeys(names, "VARCHAR")])
     house.run("model", created_at="2026-01-01T00:00:00Z")
     house.con.execute(
-        f"insert into core.runs select model.* replace ({', '.join(f'many.{name} as {name}' for name in names)}, "
-        "statuses.status as status, statuses.is_final as is_final, "
-        "many.compute_cents + model.invocation_cents as total_cents) "
-        f"from core.runs as model, (select {lists}) as many "
+        f"insert into core.runs select model.* replace ({cells}, statuses.status as status, "
+        "statuses.is_final as is_final, "
+        "many.row.compute_cents::decimal(38, 20) + model.invocation_cents as total_cents) "
+        "from core.runs as model, (select unnest(from_json($rows, $structure)) as row) as many "
         "inner join (select outcome, min(status) as status, any_value(is_final) as is_final from core.statuses "
-        "group by outcome) as statuses on statuses.outcome = many.outcome where model.run_id = 'model'",
-        {name: [None if row[name] is None else str(row[name]) for row in rows] for name in names},
+        "group by outcome) as statuses on statuses.outcome = many.row.outcome where model.run_id = 'model'",
+        {"rows": json.dumps(rows, default=str), "structure": structure},
     )
     house.con.execute("delete from core.runs where run_id = 'model'")
-
-
-# ---------- macros
-
-
-def score_bounds(k: int, n: int, z: float) -> tuple[float, float]:
-    middle, half = (k + z * z / 2) / (n + z * z), z / (n + z * z) * sqrt(k * (n - k) / n + z * z / 4)
-    return middle - half, middle + half
-
-
-def counts(dice: random.Random) -> tuple[int, int]:
-    n = dice.choice([1, 2, 5, 30, 1000, dice.randint(1, 100_000)])
-    return dice.choice([0, n, dice.randint(0, n)]), n
-
-
-def test_newcombe_is_made_of_the_two_score_intervals() -> None:
-    dice = random.Random(1)
-    cases = [(*counts(dice), *counts(dice), z) for z in (Z, 3.0) for _ in range(300)]
-    found = each("core.newcombe_low(a, b, c, d, e), core.newcombe_high(a, b, c, d, e)", cases)
-    for (k1, n1, k2, n2, z), (low, high) in zip(cases, found, strict=True):
-        (low1, high1), (low2, high2) = score_bounds(k1, n1, z), score_bounds(k2, n2, z)
-        p1, p2 = k1 / n1, k2 / n2
-        assert low == pytest.approx(p2 - p1 - sqrt((p2 - low2) ** 2 + (high1 - p1) ** 2), abs=1e-9)
-        assert high == pytest.approx(p2 - p1 + sqrt((high2 - p2) ** 2 + (p1 - low1) ** 2), abs=1e-9)
-        assert -1 - 1e-9 <= low <= p2 - p1 <= high <= 1 + 1e-9
-
-
-def test_newcombe_gives_the_published_example() -> None:
-    """56 of 70 against 48 of 80: Newcombe 1998, table II, method 10."""
-    places = {"k1": 48, "n1": 80, "k2": 56, "n2": 70, "z": Z}
-    low, high = (scalar(f"core.newcombe_{side}($k1, $n1, $k2, $n2, $z)", **places) for side in ("low", "high"))
-    assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
-    assert scalar("core.newcombe_low(0, 0, 1, 2, 1.96)") is None
-
-
-def test_score_bounds_at_95_percent_are_the_wilson_bounds() -> None:
-    dice = random.Random(2)
-    cases = [counts(dice) for _ in range(300)]
-    general = each(f"core.score_low(a, b, {Z}), core.score_high(a, b, {Z})", cases)
-    wilson = each("core.wilson_low(a, b), core.wilson_high(a, b)", cases)
-    for (k, n), found, known in zip(cases, general, wilson, strict=True):
-        assert found == pytest.approx(known, abs=1e-12)
-        assert found == pytest.approx(score_bounds(k, n, Z), abs=1e-9)
-
-
-def student_tail(t: float, df: float) -> float:
-    """P(T > t) by Simpson's rule over u = t / x, so that the long tail is a bounded integral."""
-    scale = gamma((df + 1) / 2) / (sqrt(df * 3.141592653589793) * gamma(df / 2))
-    steps = 2000
-
-    def height(u: float) -> float:
-        return 0.0 if u == 0 else scale * (1 + (t / u) ** 2 / df) ** (-(df + 1) / 2) * t / u**2
-
-    weights = [1, *(4 if i % 2 else 2 for i in range(1, steps)), 1]
-    return sum(weight * height(i / steps) for i, weight in enumerate(weights)) / (3 * steps)
-
-
-@pytest.mark.parametrize("df", [5, 9, 9.7, 18, 40, 150])
-def test_students_quantile_leaves_two_and_a_half_percent_above(df: float) -> None:
-    quantile = scalar("core.student_quantile($df)", df=df)
-    assert isinstance(quantile, float)
-    assert student_tail(quantile, df) == pytest.approx(0.025, rel=2e-3)
-
-
-def test_division_of_money_is_exact_to_its_last_digit() -> None:
-    dice = random.Random(3)
-    sizes = [10 ** dice.randint(0, 26) for _ in range(300)]
-    cases = [
-        (str(Decimal(dice.randint(-size, size)).scaleb(-20)), dice.choice([1, 2, 3, dice.randint(1, 10**9)]))
-        for size in sizes
-    ]
-    found = each("core.divide_cents(a::decimal(38, 20), b)", cases)
-    with localcontext() as context:
-        context.prec = 80
-        for (cents, n), (quotient,) in zip(cases, found, strict=True):
-            assert quotient == (Decimal(cents) / n).quantize(Decimal(1).scaleb(-20), rounding=ROUND_HALF_UP)
-    assert each("core.divide_cents(a::decimal(38, 20), b)", [("1", 0), (None, 1), ("1", None)]) == [(None,)] * 3
-
-
-MESSAGES = {
-    "": "",
-    "trigger.dev internal error (TASK_RUN_CRASHED)": "trigger.dev internal error (TASK_RUN_CRASHED)",
-    "GET https://a.example/b?c=1 said 502 after 30s": "GET <url> said <n> after <n>",
-    "Cannot read 'title' of undefined, don't retry": "Cannot read <text> of undefined, don't retry",
-    'Unexpected token "<" in {"id":"x","n":12.5}': "Unexpected token <text> in {<text>:<text>,<text>:<n>}",
-    "task 3b241101-e2bb-4255-8caf-4136c566a962 at 2026-08-20T09:00:00.000Z": "task <id> at <id>",
-    "  two\n lines\tof wrun_06g3v8ouk9oupl71ni64n51301 ": "two lines of <id>",
-    "gpt-5-mini: 1,200 tokens, 4.5MB, 12:30:45": "gpt-<n>-mini: <n> tokens, <n>, <n>",
-    "max_duration_exceeded": "max_duration_exceeded",
-}
-
-
-@pytest.mark.parametrize("message", MESSAGES)
-def test_messages_are_normalised(message: str) -> None:
-    assert scalar("core.normalised_message($m)", m=message) == MESSAGES[message]
-
-
-def test_fingerprints_of_this_version_never_change() -> None:
-    """People bookmark them. Other rules need another core.fingerprint_version, and new values here."""
-    told = "core.error_fingerprint('Error', 'Run run_1 got 502', 'FAILED')"
-    assert scalar("core.fingerprint_version()") == 1
-    assert scalar(told) == "80a35f4baeb45278"
-    assert scalar(told) == scalar("core.error_fingerprint('Error', 'Run run_22 got 503', 'CRASHED')")
-    assert scalar("core.error_fingerprint(null, null, 'TIMED_OUT')") == "383afe842c6c991b"
-    assert scalar("core.error_fingerprint(null, null, 'FAILED')") != "383afe842c6c991b"
 
 
 # ---------- windows
@@ -208,16 +90,22 @@ def nearest_rank(values: list[int], share: float) -> int | None:
     return sorted(values)[max(ceil(share * len(values)), 1) - 1] if values else None
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_marts_over_windows_agree_with_counting_by_hand(seed: int) -> None:
-    house, runs = random_house(seed)
-    names = ("failure_rates", "failure_rates_by_model", "failure_rates_by_version", "cost_per_success")
-    built(house, *names, "run_durations", "retry_stats", "task_coverage")
+RATES = ("failure_rates", "failure_rates_by_model", "failure_rates_by_version")
+
+
+@pytest.fixture(scope="module")
+def by_chance() -> tuple[WarehouseBuilder, list[dict]]:
+    house, runs = random_house(1)
+    return built(house, *RATES, "cost_per_success", "run_durations", "retry_stats"), runs
+
+
+def test_marts_over_windows_agree_with_counting_by_hand(by_chance) -> None:
+    house, runs = by_chance
     for days in (1, 7, 30, 90):
         inside = [run for run in runs if run["created_at"] > NOW - days * DAY and not run["is_test"]]
         ended = [run for run in inside if run["outcome"] in ("succeeded", "failed")]
         failed = sum(run["outcome"] == "failed" for run in ended)
-        for name in names[:3]:
+        for name in RATES:
             sums = house.query(f"select sum(n), sum(failed_count) from marts.{name} where window_days = ?", days)
             assert sums == [(len(ended), failed)]
         by_task: dict[str | None, list[dict]] = defaultdict(list)
@@ -293,10 +181,9 @@ def test_both_marts_on_coverage_say_the_same() -> None:
     assert statuses == {"complete", "gap", "unknown"}
 
 
-@pytest.mark.parametrize("name", ["failure_rates", "failure_rates_by_model", "failure_rates_by_version"])
-def test_rankings_follow_the_lower_bound(name: str) -> None:
-    house, _ = random_house(4)
-    built(house, name)
+@pytest.mark.parametrize("name", RATES)
+def test_rankings_follow_the_lower_bound(by_chance, name: str) -> None:
+    house, _ = by_chance
     rows = house.query(f"select window_days, failure_rank, failure_ratio_low, n from marts.{name}")
     ranked = [row for row in rows if row[1] is not None]
     assert {row[3] for row in rows if row[1] is None} <= {0}
@@ -307,56 +194,19 @@ def test_rankings_follow_the_lower_bound(name: str) -> None:
 # ---------- changes
 
 
-def house_with_change(before: list[dict], after: list[dict]) -> WarehouseBuilder:
-    house = WarehouseBuilder().task(model="new")
-    change = {"valid_to": "2026-08-01T00:00:00Z", "is_current": False}
-    house.version("t", 1, model="old", valid_from="2026-01-01T00:00:00Z", **change)
-    house.version("t", 2, model="new", valid_from="2026-08-01T00:00:00Z")
-    changed = datetime(2026, 8, 1, tzinfo=UTC)
-    runs = [
-        run | {"created_at": changed + sign * (number + 1) * HOUR}
-        for sign, side in ((-1, before), (1, after))
-        for number, run in enumerate(side)
+CHANGED = datetime(2026, 8, 1, tzinfo=UTC)
+DICE = random.Random(7)
+UNEVEN = [
+    [
+        {
+            "outcome": DICE.choice(["succeeded", "succeeded", "failed"]),
+            "compute_cents": round(DICE.lognormvariate(-3, 0.5), 8),
+            "duration_ms": DICE.randint(10_000, 40_000),
+        }
+        for _ in range(count)
     ]
-    add_runs(house, runs)
-    return built(house, "task_changes")
-
-
-VERDICTS = "failure_verdict, cost_verdict, duration_verdict"
-
-
-def test_a_change_is_compared_as_by_hand() -> None:
-    dice = random.Random(7)
-    sides = [
-        [
-            {
-                "outcome": dice.choice(["succeeded", "succeeded", "failed"]),
-                "compute_cents": round(dice.lognormvariate(-3, 0.5), 8),
-                "duration_ms": dice.randint(10_000, 40_000),
-            }
-            for _ in range(count)
-        ]
-        for count in (30, 12)
-    ]
-    house = house_with_change(*sides)
-    (found,) = house.query(
-        "select before_n, after_n, difference_cents, difference_low_cents, difference_high_cents, difference_ms, "
-        "difference_low_ms, difference_high_ms, failure_difference_low from marts.task_changes"
-    )
-    assert found[:2] == (30, 12)
-    for column, name in ((2, "compute_cents"), (5, "duration_ms")):
-        before, after = ([run[name] for run in side] for side in sides)
-        errors = variance(before) / len(before), variance(after) / len(after)
-        df = sum(errors) ** 2 / (errors[0] ** 2 / (len(before) - 1) + errors[1] ** 2 / (len(after) - 1))
-        difference = fmean(after) - fmean(before)
-        margin = (float(found[column + 2]) - float(found[column + 1])) / 2
-        assert float(found[column]) == pytest.approx(difference, rel=1e-9)
-        assert float(found[column + 1] + found[column + 2]) / 2 == pytest.approx(difference, rel=1e-6)
-        assert student_tail(margin / sqrt(sum(errors)), df) == pytest.approx(0.025, rel=2e-3)
-    failed = [sum(run["outcome"] == "failed" for run in side) for side in sides]
-    assert found[8] == pytest.approx(
-        scalar("core.newcombe_low($a, 30, $b, 12, $z)", a=failed[0], b=failed[1], z=Z), abs=1e-12
-    )
+    for count in (30, 12)
+]
 
 
 def side(n: int, failed: int = 0, cents: float = 0.04, ms: int = 20_000) -> list[dict]:
@@ -371,97 +221,149 @@ def side(n: int, failed: int = 0, cents: float = 0.04, ms: int = 20_000) -> list
     ]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "verdicts"),
-    [
-        (side(40), side(40), ("noise", "noise", "noise")),
-        (side(40, failed=2), side(40, failed=20), ("higher", "noise", "noise")),
-        (side(40, failed=20), side(40, failed=2, cents=0.02, ms=5_000), ("lower", "lower", "lower")),
-        (side(40, failed=2), side(40, failed=3, cents=0.08), ("noise", "higher", "noise")),
-        (side(10), side(10, failed=10, ms=90_000), ("higher", "noise", "higher")),
-        (side(40), side(9, failed=9, cents=9), ("too_few", "too_few", "too_few")),
-        (side(40), [], ("too_few", "too_few", "too_few")),
-    ],
-)
-def test_a_difference_counts_only_when_it_is_more_than_noise(before, after, verdicts) -> None:
-    assert house_with_change(before, after).query(f"select {VERDICTS} from marts.task_changes") == [verdicts]
+def same(cents: str) -> list[dict]:
+    return [{"outcome": "succeeded", "compute_cents": cents, "duration_ms": 1}] * 12
 
 
-def test_the_same_cost_in_every_run_leaves_no_doubt() -> None:
-    same, more = [{"compute_cents": "0.04"}] * 12, [{"compute_cents": "0.05"}] * 12
-    rows = house_with_change(same, more).query(
-        "select difference_cents, difference_low_cents, difference_high_cents, cost_verdict from marts.task_changes"
+# Runs before and after a change, and the verdicts on failures, cost and duration.
+CHANGES = {
+    "nothing changed": (side(40), side(40), ("noise", "noise", "noise")),
+    "more failures": (side(40, failed=2), side(40, failed=20), ("higher", "noise", "noise")),
+    "all is better": (side(40, failed=20), side(40, failed=2, cents=0.02, ms=5_000), ("lower", "lower", "lower")),
+    "dearer": (side(40, failed=2), side(40, failed=3, cents=0.08), ("noise", "higher", "noise")),
+    "ten runs are enough": (side(10), side(10, failed=10, ms=90_000), ("higher", "noise", "higher")),
+    "nine are not": (side(40), side(9, failed=9, cents=9), ("too_few", "too_few", "too_few")),
+    "no run since": (side(40), [], ("too_few", "too_few", "too_few")),
+    "the same cost in every run leaves no doubt": (same("0.04"), same("0.05"), ("noise", "higher", "noise")),
+    "uneven": (*UNEVEN, None),
+}
+
+
+@pytest.fixture(scope="module")
+def changes() -> WarehouseBuilder:
+    house, runs = WarehouseBuilder(), []
+    for task_id, (before, after, _) in CHANGES.items():
+        house.task(task_id)
+        house.version(task_id, 1, model="old", valid_from="2026-01-01T00:00:00Z", valid_to=CHANGED, is_current=False)
+        house.version(task_id, 2, model="new", valid_from=CHANGED)
+        for sign, part in ((-1, before), (1, after)):
+            places = [{"task_id": task_id, "created_at": CHANGED + sign * (place + 1) * HOUR} for place in range(40)]
+            runs += [run | place for run, place in zip(part, places, strict=False)]
+    add_runs(house, runs)
+    return built(house, "task_changes")
+
+
+@pytest.mark.parametrize("case", [name for name, (_, _, verdicts) in CHANGES.items() if verdicts])
+def test_a_difference_counts_only_when_it_is_more_than_noise(changes: WarehouseBuilder, case: str) -> None:
+    verdicts = changes.query(
+        "select failure_verdict, cost_verdict, duration_verdict from marts.task_changes where task_id = ?", case
     )
-    assert rows == [(Decimal("0.01"), Decimal("0.01"), Decimal("0.01"), "higher")]
+    assert verdicts == [CHANGES[case][2]]
+
+
+def test_a_change_is_compared_as_by_hand(changes: WarehouseBuilder) -> None:
+    (found,) = changes.query(
+        "select before_n, after_n, difference_cents, difference_low_cents, difference_high_cents, difference_ms, "
+        "difference_low_ms, difference_high_ms, failure_difference_low from marts.task_changes where task_id = 'uneven'"
+    )
+    assert found[:2] == (30, 12)
+    for column, name in ((2, "compute_cents"), (5, "duration_ms")):
+        before, after = ([run[name] for run in part] for part in UNEVEN)
+        errors = variance(before) / len(before), variance(after) / len(after)
+        df = sum(errors) ** 2 / (errors[0] ** 2 / (len(before) - 1) + errors[1] ** 2 / (len(after) - 1))
+        difference = fmean(after) - fmean(before)
+        margin = (float(found[column + 2]) - float(found[column + 1])) / 2
+        assert float(found[column]) == pytest.approx(difference, rel=1e-9)
+        assert float(found[column + 1] + found[column + 2]) / 2 == pytest.approx(difference, rel=1e-6)
+        assert student_tail(margin / sqrt(sum(errors)), df) == pytest.approx(0.025, rel=2e-3)
+    failed = [sum(run["outcome"] == "failed" for run in part) for part in UNEVEN]
+    expected = scalar("core.newcombe_low($a, 30, $b, 12, $z)", a=failed[0], b=failed[1], z=Z)
+    assert found[8] == pytest.approx(expected, abs=1e-12)
 
 
 # ---------- anomalies
 
 NIGHT = datetime(2026, 8, 20, 1, tzinfo=UTC)
+FINE, BAD, DEAR = ("succeeded", "0.04"), ("failed", "0.04"), ("succeeded", "0.4")
 
 
-def house_of_days(runs_of_day, **task) -> WarehouseBuilder:
-    """A task whose day, counted back from today, has the runs that `runs_of_day` says."""
-    house = WarehouseBuilder().task(**task)
-    runs = [
-        {"created_at": NIGHT - back * DAY + number * timedelta(minutes=10), "outcome": outcome, "compute_cents": cents}
-        for back in range(60)
-        for number, (outcome, cents) in enumerate(runs_of_day(back))
-    ]
+def days_of(task_id: str, back: int, dice: random.Random) -> list[tuple[str, str]]:
+    """The runs of a task's day, counted back from today."""
+    match task_id, back:
+        case "burst", 10:
+            return [BAD] * 12 + [FINE] * 12
+        case "moving", 5:
+            return [FINE] * 40
+        case "moving", 9:
+            return [FINE] * 3
+        case "moving", 13:
+            return [DEAR] * 24
+        case "weekly", _:
+            return [FINE] * (0 if back % 7 in (2, 3) else 24 + dice.randint(-1, 1))
+        case "new", (4 | 5):
+            return [FINE] * 2
+    return [FINE] * 24
+
+
+@pytest.fixture(scope="module")
+def two_months() -> WarehouseBuilder:
+    dice, house, runs = random.Random(5), WarehouseBuilder(), []
+    for task_id in ("burst", "moving", "weekly", "new"):
+        seen = (NIGHT - (12 if task_id == "new" else 90) * DAY).replace(hour=0)
+        house.task(task_id, observed_from_at=seen)
+        for back in range(60):
+            for number, (outcome, cents) in enumerate(days_of(task_id, back, dice)):
+                at = NIGHT - back * DAY + number * timedelta(minutes=10)
+                runs.append({"task_id": task_id, "created_at": at, "outcome": outcome, "compute_cents": cents})
     add_runs(house, runs)
     return built(house, "anomalies")
 
 
-def anomalies(house: WarehouseBuilder) -> list[tuple]:
-    return house.query(
-        "select date_diff('day', date, date '2026-08-20'), scope, failure_verdict, spend_verdict, run_count_verdict "
-        "from marts.anomalies where is_anomaly and scope = 'task' order by all"
-    )
+VERDICTS = "date_diff('day', date, date '2026-08-20'), failure_verdict, spend_verdict, run_count_verdict"
+ANOMALIES = {
+    "burst": [(10, "high", "normal", "normal")],
+    "moving": [
+        (5, "normal", "high", "high"),
+        (9, "too_few", "low", "low"),
+        # A day at ten times the cost does not hide day 5 from view, which comes after it.
+        (13, "normal", "high", "normal"),
+    ],
+    "weekly": [],
+    "new": [],
+}
 
 
-FINE, BAD = ("succeeded", "0.04"), ("failed", "0.04")
+@pytest.mark.parametrize("task_id", ANOMALIES)
+def test_only_days_that_stand_out_are_anomalies(two_months: WarehouseBuilder, task_id: str) -> None:
+    sql = f"select {VERDICTS} from marts.anomalies where is_anomaly and task_id = ? order by date desc"
+    assert two_months.query(sql, task_id) == ANOMALIES[task_id]
 
 
-def test_a_day_stands_out_against_the_days_before_it_and_is_not_among_them() -> None:
-    """The burst of day 10 is in the baseline of later days and not in its own."""
-    house = house_of_days(lambda back: [BAD] * 12 + [FINE] * 12 if back == 10 else [FINE] * 24)
-    assert anomalies(house) == [(10, "task", "high", "normal", "normal")]
-    ((ratio, baseline_n, baseline, days),) = house.query(
+def test_the_tested_day_is_not_in_its_own_baseline(two_months: WarehouseBuilder) -> None:
+    rows = two_months.query(
         "select failure_ratio, baseline_n, baseline_failure_ratio, baseline_day_count from marts.anomalies "
-        "where is_anomaly and scope = 'task'"
+        "where task_id = 'burst' and date in ('2026-08-10', '2026-08-11') order by date"
     )
-    assert (ratio, baseline_n, baseline, days) == (0.5, 28 * 24, 0.0, 28)
-    assert house.query("select count(*), count(distinct date), max(date)::varchar from marts.anomalies") == [
-        (60, 30, "2026-08-19")
-    ]
-    assert [one for one in house.query("select is_anomaly from marts.anomalies")][:2] == [(True,), (True,)]
+    assert rows == [(0.5, 28 * 24, 0.0, 28), (0.0, 28 * 24, 12 / (28 * 24), 28)]
 
 
-def test_spend_and_number_of_runs_stand_out_in_both_directions() -> None:
-    house = house_of_days(
-        lambda back: {5: [FINE] * 40, 9: [FINE] * 3, 13: [("succeeded", "0.4")] * 24}.get(back, [FINE] * 24)
+def test_thirty_days_are_tested_today_left_out_and_anomalies_come_first(two_months: WarehouseBuilder) -> None:
+    days = two_months.query(
+        "select count(*), count(distinct date), min(date)::varchar, max(date)::varchar "
+        "from marts.anomalies where task_id = 'burst' or scope = 'fleet'"
     )
-    assert anomalies(house) == [
-        (5, "task", "normal", "high", "high"),
-        (9, "task", "too_few", "low", "low"),
-        (13, "task", "normal", "high", "normal"),
-    ]
+    assert days == [(60, 30, "2026-07-21", "2026-08-19")]
+    flags = [flag for (flag,) in two_months.query("select is_anomaly from marts.anomalies")]
+    assert flags == sorted(flags, reverse=True)
 
 
-def test_a_weekly_pattern_and_little_noise_are_no_anomalies() -> None:
-    dice = random.Random(5)
-    house = house_of_days(lambda back: [FINE] * (0 if back % 7 in (2, 3) else 24 + dice.randint(-1, 1)))
-    assert anomalies(house) == []
-
-
-def test_days_that_are_not_completely_known_are_neither_tested_nor_a_baseline() -> None:
-    def days(back: int) -> list[tuple[str, str]]:
-        return [FINE] * (2 if back in (4, 5) else 24)
-
-    house = house_of_days(days, observed_from_at=(NIGHT - 12 * DAY).replace(hour=0))
-    assert anomalies(house) == []
-    assert house.query("select max(baseline_day_count) from marts.anomalies") == [(11,)]
-    assert {row for row in house.query("select spend_verdict from marts.anomalies")} == {("too_few",)}
+def test_days_that_are_not_completely_known_are_neither_tested_nor_a_baseline(two_months: WarehouseBuilder) -> None:
+    """The task was seen first twelve days ago, so that its two quiet days have no baseline of 14 days."""
+    rows = two_months.query(
+        "select max(baseline_day_count), list(distinct spend_verdict), list(distinct run_count_verdict) "
+        "from marts.anomalies where task_id = 'new'"
+    )
+    assert rows == [(11, ["too_few"], ["too_few"])]
 
 
 # ---------- budgets

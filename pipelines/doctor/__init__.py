@@ -15,11 +15,11 @@ from pipelines.doctor.files import (
     examine_privacy,
     examine_snapshots,
 )
+from pipelines.doctor.finding import Finding
 from pipelines.doctor.history import examine_history
 from pipelines.doctor.settings_and_api import examine_api, examine_settings
 from pipelines.errors import BadSettings
 from pipelines.figures import place
-from pipelines.doctor.finding import Finding
 from pipelines.playground import read_world
 from pipelines.settings import Settings
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipelines import snapshots
 from pipelines.clock import Clock
-from pipelines.figures import count, place, size, span
 from pipelines.doctor.finding import Finding
+from pipelines.figures import count, place, size, span
 from pipelines.layout import PRIVATE_DIR_MODE, Layout
 from pipelines.settings import Settings
 

@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 
 from pipelines.clock import Clock
+from pipelines.doctor.finding import Finding
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.figures import count, span
-from pipelines.doctor.finding import Finding
 from pipelines.settings import Settings
 from pipelines.warehouse import Connection, Warehouse, open_published
 

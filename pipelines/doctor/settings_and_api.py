@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 from dotenv import dotenv_values
 
-from pipelines.archive import Request
 from pipelines.clock import Clock
+from pipelines.doctor.finding import Finding
 from pipelines.errors import RecoupError
 from pipelines.figures import count
-from pipelines.doctor.finding import Finding
 from pipelines.playground import KEY
 from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.exchange import Request
 from pipelines.settings import Settings
 
 PREFIX = "RECOUP_"

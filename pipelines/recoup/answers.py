@@ -11,8 +11,8 @@ from http import HTTPStatus
 import httpx
 import msgspec
 
-from pipelines.archive import Request
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable
+from pipelines.recoup.exchange import Request
 from pipelines.recoup.gate import Envelope
 
 NOT_A_UUID = "Failed to fetch scheduled actions: invalid input syntax for type uuid"

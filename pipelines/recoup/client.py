@@ -17,10 +17,10 @@ from typing import Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from pipelines.archive import Request, Response
 from pipelines.clock import Clock, utc_now
 from pipelines.errors import BadPayload, BadSettings, Refused, Unreachable
 from pipelines.recoup.answers import Again, check_body, check_status, transport_failure
+from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings, is_loopback
 
 CONNECT_SECONDS = 10

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.archive import Kind
 from pipelines.errors import BadPayload
 from pipelines.recoup import contract
+from pipelines.recoup.exchange import Kind
 from pipelines.recoup.privacy import harmless_name, is_harmless, redact
 
 

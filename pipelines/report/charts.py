@@ -24,7 +24,9 @@ def failure_over_time(days: Sequence[Row], palette: Palette) -> alt.LayerChart:
     values = [{"date": row["date"].isoformat()} | _rate_values(row) for row in days]
     base = alt.Chart(alt.Data(values=values)).encode(x=look.days())
     low, level = (
-        alt.Y(f"{field}:Q", title=None, axis=look.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True))
+        alt.Y(
+            f"{field}:Q", title=None, axis=look.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True)
+        )
         for field in ("low", "rate")
     )
     band = base.mark_area(color=palette.bad, opacity=0.18).encode(y=low, y2="high:Q")
@@ -78,7 +80,7 @@ def spend_over_time(days: Sequence[Row], palette: Palette) -> alt.Chart:
         .mark_bar()
         .encode(
             x=look.days(),
-            y=alt.Y("amount:Q", title=None, stack=True, axis=look.side(format=form, tickCount=4)),
+            y=alt.Y("amount:Q", title=None, stack=True, axis=look.side(tickCount=4, **form)),
             color=look.parts(palette),
             order="order:O",
             tooltip=look.tips(day="day", total="spend", wasted="of it wasted", runs="runs"),
@@ -99,7 +101,7 @@ def spend_by(rows: Named, what: str, palette: Palette) -> alt.Chart:
         alt.Chart(alt.Data(values=values))
         .mark_bar()
         .encode(
-            x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(format=form, tickCount=4)),
+            x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(tickCount=4, **form)),
             y=look.names([name for name, _ in rows]),
             color=look.parts(palette),
             order="order:O",
@@ -151,7 +153,13 @@ def adherence(rows: Named, palette: Palette) -> alt.Chart:
 def missing_by_cause(causes: Sequence[Row], palette: Palette) -> alt.Chart:
     """Runs that slipped past the polls by cause, and how many of them were found again."""
     values = [
-        {"name": CAUSE_WORDS[row["cause"]], "part": part, "order": order, "count": row[field], "says": f"{row[field]:,}"}
+        {
+            "name": CAUSE_WORDS[row["cause"]],
+            "part": part,
+            "order": order,
+            "count": row[field],
+            "says": f"{row[field]:,}",
+        }
         for row in causes
         for part, order, field in ((MISSING, 0, "missing_count"), (RECOVERED, 1, "recovered_count"))
     ]

@@ -102,11 +102,12 @@ def parts(palette: Palette) -> alt.Color:
     return alt.Color("part:N", scale=scale, legend=alt.Legend(title=None))
 
 
-def unit(amounts: Sequence[Decimal | None]) -> tuple[str, Decimal]:
-    """Choose the format of a money axis that fits its largest amount, and what to multiply cents with."""
+def unit(amounts: Sequence[Decimal | None]) -> tuple[dict[str, str], Decimal]:
+    """Choose the labels of a money axis that fit its largest amount, and what to multiply cents with."""
     largest = max((amount for amount in amounts if amount is not None), default=Decimal(0))
-    # A literal in a d3 format is not possible at its end, so cents say it in the title of the figure.
-    return ("$,.2~f", Decimal("0.01")) if largest >= 100 else (",.2~r", Decimal(1))
+    if largest >= 100:
+        return {"format": "$,.2f"}, Decimal("0.01")
+    return {"format": ",.3~r", "labelExpr": "datum.label + ' ¢'"}, Decimal(1)
 
 
 def halves(row: Row, factor: Decimal) -> list[tuple[str, int, float | None]]:

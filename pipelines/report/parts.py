@@ -12,7 +12,6 @@ from typing import Any
 from pipelines import figures
 from pipelines.report.queries import Row
 
-
 NOT_OBSERVED = "not observed"
 NO_RUN_ENDED = "no run ended"
 DEFAULT_MODEL = "(the server's default)"

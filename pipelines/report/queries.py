@@ -136,7 +136,7 @@ order by tasks.task_rank, days.date
 
 CAUSES = """
 with ticks as (
-    select gap_id, count(*) as slipped_count, count(recovered_run_id) as recovered_count
+    select gap_id, count(*) as slipped, count(recovered_run_id) as recovered
     from core.missing_runs
     group by gap_id
 )
@@ -145,9 +145,9 @@ select
     gaps.cause,
     count(*) as gap_count,
     count(*) filter (gaps.runs_missing_count is null) as unknown_gap_count,
-    coalesce(sum(ticks.slipped_count), 0)::bigint as slipped_count,
-    coalesce(sum(ticks.recovered_count), 0)::bigint as recovered_count,
-    slipped_count - recovered_count as missing_count,
+    coalesce(sum(ticks.slipped), 0)::bigint as slipped_count,
+    coalesce(sum(ticks.recovered), 0)::bigint as recovered_count,
+    coalesce(sum(ticks.slipped - ticks.recovered), 0)::bigint as missing_count,
     min(gaps.from_at) as first_at,
     max(gaps.to_at) as last_at
 from core.coverage_gaps as gaps

@@ -4,8 +4,8 @@ No polling here. Every count that must be zero is a field of `Verdict` that `fau
 """
 
 import csv
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pipelines.build import build

@@ -1,0 +1,210 @@
+"""What is written agrees with what is there: settings, commands, exit codes, tables, links, queries, house rules.
+
+Each test fails in both directions: something new that is not documented, something documented that is gone.
+"""
+
+import ast
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+from dotenv import dotenv_values
+
+from pipelines import cli
+from pipelines.errors import RecoupError
+from pipelines.model import Model
+from pipelines.models import load_models
+from pipelines.settings import Settings
+from tests.warehouse_builder import WarehouseBuilder
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_MODULE = 250
+README = ROOT / "README.md"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+TABLES = ROOT / "warehouse" / "README.md"
+EXAMPLE = ROOT / ".env.example"
+BINARY = {".png", ".zst", ".duckdb", ".ico", ".woff2", ".gz", ".zip"}
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """The files that are committed, or would be."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("not a git work tree")
+    paths = (ROOT / name for name in listed.stdout.splitlines())
+    return tuple(path for path in paths if path.is_file() and path.suffix not in BINARY)
+
+
+@cache
+def documentation() -> str:
+    """Everything that is written for people."""
+    return "\n".join(path.read_text() for path in tracked() if path.suffix == ".md")
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """The real models."""
+    return load_models()
+
+
+class TestSettings:
+    """`.env.example` is the list of all variables."""
+
+    def test_every_variable_is_in_the_example_and_no_other(self) -> None:
+        known = {f"RECOUP_{name.upper()}" for name in Settings.model_fields}
+        assert set(dotenv_values(EXAMPLE)) == known
+
+    def test_the_example_shows_the_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in dotenv_values(EXAMPLE):
+            monkeypatch.delenv(name, raising=False)
+        assert Settings(_env_file=EXAMPLE) == Settings(_env_file=None)
+
+    def test_every_variable_has_a_comment(self) -> None:
+        lines = EXAMPLE.read_text().splitlines()
+        uncommented = [
+            line for before, line in zip(lines, lines[1:], strict=False) if line[:1].isalpha() and before[:2] != "# "
+        ]
+        assert not uncommented
+
+    def test_prose_names_no_variable_that_is_gone(self) -> None:
+        named = set(re.findall(r"\bRECOUP_[A-Z_]+[A-Z]", documentation()))
+        assert named <= set(dotenv_values(EXAMPLE))
+
+
+class TestCommands:
+    """README and docs show every command; what they show exists."""
+
+    @pytest.mark.parametrize("name", list(cli.cli.commands))
+    def test_every_command_is_shown(self, name: str) -> None:
+        assert f"recoup-warehouse {name}" in documentation() or f"make {name}" in documentation()
+
+    def test_every_option_is_shown_or_belongs_to_help(self) -> None:
+        helps = "\n".join(command.help or "" for command in cli.cli.commands.values())
+        for command in (cli.cli, *cli.cli.commands.values()):
+            for option in command.params:
+                if isinstance(option, click.Option) and "--version" not in option.opts:
+                    assert option.help, (command.name, option.name)
+        assert "--at" in helps + documentation()
+        assert "--load" in helps
+
+    def test_no_command_is_shown_that_is_gone(self) -> None:
+        shown = set(re.findall(r"(?:`|^|/|&& |;\s)recoup-warehouse (?:--traceback )?([a-z]+)", documentation(), re.M))
+        assert shown <= set(cli.cli.commands), shown - set(cli.cli.commands)
+
+    def test_every_target_of_the_makefile_is_explained(self) -> None:
+        text = (ROOT / "Makefile").read_text()
+        phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.M)[0].split())
+        explained = set(re.findall(r"^([a-z-]+):.*## \S", text, re.M))
+        assert phony == explained
+
+    def test_no_target_is_shown_that_is_gone(self) -> None:
+        text = (ROOT / "Makefile").read_text()
+        shown = set(re.findall(r"(?:`|^)make ([a-z-]+)", documentation(), re.M))
+        assert shown <= set(re.findall(r"^([a-z-]+):", text, re.M))
+
+
+class TestExitCodes:
+    """The runbook has a row for each, named as in the code."""
+
+    def test_every_code_is_in_the_runbook_and_no_other(self) -> None:
+        rows = re.findall(r"^\| (\d+) \| (?:`(\w+)` )?\|", RUNBOOK.read_text(), re.M)
+        named = {kind.exit_code: kind.__name__ for kind in RecoupError.__subclasses__()}
+        assert {int(code): name for code, name in rows} == dict.fromkeys(cli.exit_codes(), "") | named
+
+    def test_the_drawn_tree_is_true(self) -> None:
+        drawn = dict(re.findall(r"[├└]── (\w+).*exit (\d+)", ast.get_docstring(_module("errors.py")) or ""))
+        assert drawn == {kind.__name__: str(kind.exit_code) for kind in RecoupError.__subclasses__()}
+
+
+class TestTables:
+    """The warehouse's README lists every table, and each has a description in the database."""
+
+    def test_every_table_is_listed_and_no_other(self) -> None:
+        listed = {
+            name
+            for row in re.findall(r"^\| (`[a-z_`, ]+) \| ", TABLES.read_text(), re.M)
+            for name in re.findall(r"`(\w+)`", row)
+        }
+        assert listed == {model.name for model in models()}
+
+    def test_every_table_and_column_is_described(self) -> None:
+        assert [model.relation for model in models() if "One row " not in model.description] == []
+        bare = [
+            f"{model.relation}.{column.name}"
+            for model in models()
+            for column in model.columns
+            if not column.description
+        ]
+        assert bare == []
+
+    def test_prose_names_no_table_that_is_gone(self) -> None:
+        named = set(re.findall(r"\b(?:core|marts)\.[a-z_]+(?!\w|\()", documentation()))
+        known = {model.relation for model in models()}
+        # A column may follow its table.
+        assert {name for name in named if name not in known} == set()
+
+    def test_queries_in_the_documentation_run(self) -> None:
+        queries = re.findall(r"```sql\n(.*?)```", documentation(), re.S)
+        assert len(queries) >= 4
+        warehouse = WarehouseBuilder().task()
+        warehouse.build()
+        for query in queries:
+            warehouse.con.execute(query).fetchall()
+
+
+class TestHouse:
+    """The rules of CONTRIBUTING.md that a machine can hold."""
+
+    def test_links_lead_somewhere(self) -> None:
+        for path in (path for path in tracked() if path.suffix == ".md"):
+            for target in re.findall(r"\]\((?!http)([^)#]*)", path.read_text()):
+                assert (path.parent / target).exists(), (path.name, target)
+
+    def test_modules_are_short_and_say_what_belongs_in_them(self) -> None:
+        for path in (ROOT / "pipelines").rglob("*.py"):
+            text = path.read_text()
+            assert text.count("\n") <= LONGEST_MODULE, path
+            assert ast.get_docstring(ast.parse(text)), path
+
+    def test_orchestration_alone_imports_dagster(self) -> None:
+        importing = {path.stem for path in (ROOT / "pipelines").rglob("*.py") if _imports(path, "dagster")}
+        assert importing <= {"definitions", "assets", "asset_checks", "checks", "schedules", "sensors", "resources"}
+
+    def test_time_and_environment_have_one_reader(self) -> None:
+        for path in (ROOT / "pipelines").rglob("*.py"):
+            text = path.read_text()
+            assert path.name == "clock.py" or not re.search(r"\b(datetime\.now|utcnow|time\.time)\(", text), path
+            assert "print(" not in re.sub(r"\w+print\(|\.print\(", "", text), path
+
+    def test_nothing_names_a_registry_or_this_machine(self) -> None:
+        # Put together here, so that this file does not name them either.
+        hosts = [".".join(parts) for parts in (("pypi", "org"), ("npmjs", "org"), ("npmjs", "com"), ("crates", "io"))]
+        hosts.append("python" + "hosted")
+        homes = "|".join(["ro" + "ot", "wo" + "rk", "Us" + r"ers/\w+", "ho" + r"me/\w+"])
+        folders = re.compile(rf"(?<![\w.])/(?:{homes})/")
+        for path in tracked():
+            text = path.read_text(errors="replace")
+            assert not [host for host in hosts if host in text], path
+            assert not folders.findall(text), path
+
+    def test_documented_lines_stay_readable(self) -> None:
+        assert README.read_text().count("\n") <= 100
+
+
+def _module(name: str) -> ast.Module:
+    return ast.parse((ROOT / "pipelines" / name).read_text())
+
+
+def _imports(path: Path, package: str) -> bool:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if any(name.partition(".")[0] == package for name in names):
+            return True
+    return False
