@@ -28,6 +28,9 @@ run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a sim
 dev: setup ## Open the Dagster UI, with schedules and sensor on
 	@$(BIN)/recoup-warehouse dev
 
+report: setup ## Open the report about what is published
+	@$(BIN)/recoup-warehouse report --open
+
 test: setup ## Fast tests, under a minute on two cores
 	$(BIN)/python -m pytest -n 2
 
@@ -46,4 +49,4 @@ clean: ## Remove .venv and caches; the warehouse stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup lock run dev test lint types fmt clean
+.PHONY: help setup lock run dev report test lint types fmt clean

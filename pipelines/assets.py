@@ -11,7 +11,8 @@ import dagster as dg
 
 from pipelines.model import Key, Model
 from pipelines.nightly import refuse_failed
-from pipelines.resources import REPORT_NAME, Pipeline, told_in_one_line
+from pipelines.report.beside import REPORT_NAME
+from pipelines.resources import Pipeline, told_in_one_line
 
 WAREHOUSE_POOL = "warehouse"
 PUBLISHED_FILE = dg.AssetKey(["published", "recoup_duckdb"])
@@ -73,10 +74,14 @@ def mart_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
         with told_in_one_line():
             report = pipeline.build(selected)
             row_counts = pipeline.row_counts("core") | report.row_counts
+        pictures = _pictures(context, pipeline)
         for model in tables:
             if model.key in selected:
                 seconds = report.seconds.get(model.key)
-                yield _result(model, row_counts[model.key], {"seconds": round(seconds, 3)} if seconds else {})
+                more: dict[str, Any] = {"seconds": round(seconds, 3)} if seconds else {}
+                if model.key in pictures:
+                    more["chart"] = dg.MetadataValue.md(pictures[model.key])
+                yield _result(model, row_counts[model.key], more)
 
     return build
 
@@ -111,11 +116,12 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
         pool=WAREHOUSE_POOL,
     )
     def publish(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Results:
+        report = pipeline.report()
         with told_in_one_line():
             if context.run.asset_selection is not None:
                 # A run of some assets only, from the UI, need not hold the checks of all of them.
                 refuse_failed(pipeline.check())
-            snapshot = pipeline.publish()
+            snapshot = pipeline.publish(report)
         yield dg.MaterializeResult(
             asset_key=PUBLISHED_FILE,
             metadata={
@@ -125,7 +131,9 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
                 "dagster/row_count": sum(snapshot.row_counts.values()),
             },
         )
-        if with_report:
+        if report is not None:
+            with told_in_one_line():
+                report.raise_failure()
             page = pipeline.settings.layout.current / REPORT_NAME
             yield dg.MaterializeResult(asset_key=REPORT, metadata={"path": dg.MetadataValue.path(str(page))})
 
@@ -141,6 +149,15 @@ def table_key(key: dg.AssetKey) -> Key:
     """Name the table behind an asset."""
     schema, name = key.path
     return (schema, name)
+
+
+def _pictures(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dict[Key, str]:
+    try:
+        return pipeline.pictures()
+    except Exception as error:
+        # Built marts are worth more than their pictures.
+        context.log.warning(f"the charts of the marts could not be drawn ({type(error).__name__}: {error})")
+        return {}
 
 
 def _spec(model: Model, freshness_policy: dg.FreshnessPolicy | None = None) -> dg.AssetSpec:

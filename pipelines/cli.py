@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from pipelines import errors
-from pipelines.commands import changing, exporting, reading, trying
+from pipelines.commands import changing, describe, exporting, reading, report, trying
 
 PROGRAM = "recoup-warehouse"
 INTERRUPTED = 130
@@ -63,7 +63,14 @@ def cli(show_traceback: bool) -> None:
     """
 
 
-for command in (*trying.COMMANDS, *changing.COMMANDS, *reading.COMMANDS, *exporting.COMMANDS):
+for command in (
+    *trying.COMMANDS,
+    *changing.COMMANDS,
+    *reading.COMMANDS,
+    *report.COMMANDS,
+    *describe.COMMANDS,
+    *exporting.COMMANDS,
+):
     cli.add_command(command)
 
 

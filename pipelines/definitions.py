@@ -14,6 +14,7 @@ from pipelines.clock import Clock, utc_now
 from pipelines.model import Model
 from pipelines.models import load_models
 from pipelines.recoup.client import RecoupClient
+from pipelines.report import write_report as write_the_report
 from pipelines.resources import Pipeline
 from pipelines.schedules import nightly_job, nightly_schedule, poll_job
 from pipelines.sensors import poll_cadence
@@ -50,4 +51,4 @@ def build_defs(
     )
 
 
-defs = build_defs()
+defs = build_defs(write_report=write_the_report)

@@ -49,10 +49,14 @@ def _source(settings: Settings) -> Iterator[Mapping[str, str]]:
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    # Ctrl-C reaches Dagster as well, which then ends in its own order; this process only waits for it.
     process = subprocess.Popen(command, env=environment)  # noqa: S603 (our own interpreter and arguments)
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C reaches Dagster as well, which then ends in its own order; this process only waits for it.
+    previous = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+    }
     try:
         return process.wait()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

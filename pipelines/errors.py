@@ -9,7 +9,8 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── BadModel                a SQL model or its .yml is wrong (before anything runs)   exit 7
 ├── ChecksFailed            blocking checks failed; nothing was published             exit 8
 ├── PublishRefused          the copy did not verify; the previous one stays           exit 9
-└── NothingPublished        there is no published file to read yet                    exit 10
+├── NothingPublished        there is no published file to read yet                    exit 10
+└── ReportFailed            the data are published, the report about them is not      exit 11
 """
 
 
@@ -71,3 +72,9 @@ class NothingPublished(RecoupError):
     """There is no published file to read yet."""
 
     exit_code = 10
+
+
+class ReportFailed(RecoupError):
+    """The data are published, but the report about them was not written."""
+
+    exit_code = 11

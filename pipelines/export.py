@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines.errors import BadSettings
 from pipelines.layout import Layout
 from pipelines.publish import PUBLISHED_SCHEMAS
-from pipelines.snapshots import current_number, sync
+from pipelines.snapshots import sync
 from pipelines.warehouse import Connection, open_published
 
 MANIFEST = "export.json"

@@ -33,8 +33,11 @@ def share(ratio: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Write a 95 % interval in percent."""
-    return NOTHING if low is None or high is None else f"{low * 100:.0f}-{high * 100:.0f} %"
+    """Write a 95 % interval in percent; a narrow one keeps a digit, so that 0.1 to 0.4 is not 0 to 0."""
+    if low is None or high is None:
+        return NOTHING
+    digits = 0 if high - low >= 0.02 else 1
+    return f"{low * 100:.{digits}f}-{high * 100:.{digits}f} %"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -16,6 +16,8 @@ from pipelines.models import load_models
 from pipelines.poll import PollSummary, load_pending, poll
 from pipelines.publish import publish
 from pipelines.recoup.client import RecoupClient
+from pipelines.report import write_report
+from pipelines.report.beside import Beside
 from pipelines.settings import Settings
 from pipelines.snapshots import Snapshot
 from pipelines.warehouse import Warehouse
@@ -78,12 +80,16 @@ def check_and_publish(settings: Settings, *, clock: Clock) -> Snapshot:
 
 def _publish(settings: Settings, clock: Clock, checks: Sequence[CheckResult]) -> Snapshot:
     refuse_failed(checks)
-    return publish(
+    report = Beside(write_report)
+    snapshot = publish(
         settings.layout,
         kept=settings.snapshots_kept,
         clock=clock,
         lock_wait_seconds=settings.lock_wait_seconds,
+        extras=report,
     )
+    report.raise_failure()
+    return snapshot
 
 
 def refuse_failed(checks: Sequence[CheckResult]) -> None:

@@ -101,7 +101,7 @@ def sources(archive: Archive) -> set[str]:
 def refuse_mixing(settings: Settings) -> None:
     """Raise BadSettings when the real API would be polled into a warehouse of simulated data."""
     is_simulator = is_loopback(urlsplit(settings.api_url).hostname or "")
-    if not is_simulator and world_file(settings.layout).exists():
+    if settings.api_key is not None and not is_simulator and world_file(settings.layout).exists():
         raise BadSettings(
             f"{place(settings.layout.root)} holds the demo's simulated data, which must not mix with yours; "
             "delete it with `recoup-warehouse demo --forget`, or set RECOUP_WAREHOUSE_DIR to another folder"

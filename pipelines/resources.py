@@ -6,7 +6,6 @@ The steps themselves live in plain modules that know no Dagster; which asset run
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 
@@ -16,13 +15,13 @@ from pipelines.clock import Clock, utc_now
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.model import Key, Model
 from pipelines.poll import PollSummary, poll
-from pipelines.publish import Extras, count_rows, publish
+from pipelines.publish import count_rows, publish
 from pipelines.recoup.client import RecoupClient
+from pipelines.report.beside import Beside, Write
+from pipelines.report.pictures import pictures
 from pipelines.settings import Settings
 from pipelines.snapshots import Snapshot
 from pipelines.warehouse import Warehouse
-
-REPORT_NAME = "report.html"
 
 # These may pass by themselves; every other error waits for a person to change something.
 _PASSING_ERRORS = (BadPayload, Unreachable, WarehouseBusy)
@@ -36,7 +35,7 @@ class Pipeline:
     models: tuple[Model, ...]
     clock: Clock = utc_now
     make_client: Callable[[Settings, Clock], RecoupClient] | None = None
-    write_report: Callable[[Path, Path], None] | None = None
+    write_report: Write | None = None
 
     @property
     def warehouse(self) -> Warehouse:
@@ -70,24 +69,31 @@ class Pipeline:
         keys = {tuple(table.split(".", 1)): count for table, count in counts.items()}
         return {(key[0], key[1]): count for key, count in keys.items() if key[0] == schema}
 
+    def pictures(self) -> dict[Key, str]:
+        """The main charts in Markdown, by the mart they show; none where no report is written either."""
+        if self.write_report is None:
+            return {}
+        with self.warehouse.write() as con:
+            return pictures(con)
+
     def check(self) -> list[CheckResult]:
         """Run all checks on core and marts."""
         with self.warehouse.write() as con:
             return run_checks(con, self.models)
 
-    def publish(self) -> Snapshot:
+    def publish(self, report: Beside | None = None) -> Snapshot:
         """Publish the work file, with the report when there is one."""
         return publish(
             self.settings.layout,
             kept=self.settings.snapshots_kept,
             clock=self.clock,
             lock_wait_seconds=self.settings.lock_wait_seconds,
-            extras=self._extras(),
+            extras=report,
         )
 
-    def _extras(self) -> Extras | None:
-        write_report = self.write_report
-        return write_report and (lambda copy, folder: write_report(copy, folder / REPORT_NAME))
+    def report(self) -> Beside | None:
+        """The report of the next publish; its failure is told only after the data are live."""
+        return Beside(self.write_report) if self.write_report else None
 
 
 @contextmanager

@@ -85,6 +85,9 @@ def print_summary(settings: Settings) -> None:
     for line in lines:
         click.echo(line)
     click.echo(f"\nOpen  {figures.place(settings.layout.published_file)}  (DuckDB, read-only; schemas marts and core)")
+    page = settings.layout.current / "report.html"
+    if page.exists():
+        click.echo(f"Look  {figures.place(page)}  (the report, in a browser)")
     click.echo(f'Next  {program()} query "from marts.task_health limit 5"')
 
 

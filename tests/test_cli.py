@@ -3,6 +3,7 @@
 What the commands do is tested with the parts that do it; the demo runs here over real HTTP, only shorter.
 """
 
+import contextlib
 import io
 import itertools
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -47,23 +49,31 @@ def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@dataclass(frozen=True)
+class Published:
+    """A warehouse taken from a saved body to a published copy, and what the commands told on the way."""
+
+    warehouse: Path
+    told: str
+
+
 @pytest.fixture(scope="session")
-def published_once(no_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse taken from a saved body to a published copy, once for all tests that only start from one."""
-    folder = tmp_path_factory.mktemp("published")
-    with pytest.MonkeyPatch.context() as patch:
+def published_once(no_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Made once, since most tests only start from it."""
+    folder, told = tmp_path_factory.mktemp("published"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
         patch.chdir(folder)
         path = save_body(folder)
         assert run("poll", "--load", str(path), "--at", BODY_TIME) == 0
         assert run("build", "--at", BODY_TIME) == 0
         assert run("publish") == 0
-    return folder / "warehouse"
+    return Published(folder / "warehouse", told.getvalue())
 
 
 @pytest.fixture
-def published(published_once: Path, own_folder: Path) -> Path:
+def published(published_once: Published, own_folder: Path) -> Path:
     """A copy of it, in this test's folder."""
-    shutil.copytree(published_once, own_folder / "warehouse", symlinks=True)
+    shutil.copytree(published_once.warehouse, own_folder / "warehouse", symlinks=True)
     return own_folder / "warehouse"
 
 
@@ -181,15 +191,11 @@ def _explode(*_: object) -> None:
 class TestFlow:
     """poll, build, publish and rebuild from saved bodies, each telling what it did."""
 
-    def test_from_a_saved_body_to_a_published_number(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        body = save_body(tmp_path)
-        assert run("poll", "--load", str(body), "--at", BODY_TIME) == 0
-        assert run("build", "--at", BODY_TIME) == 0
-        assert run("publish") == 0
-        told = capsys.readouterr().out
+    def test_from_a_saved_body_to_a_published_number(self, published_once: Published) -> None:
+        told = published_once.told
         assert "1 tasks (1 new), 1 runs in view (1 new)" in told
         assert "published snapshot 1: warehouse/current/recoup.duckdb" in told
-        with duckdb.connect(str(tmp_path / "warehouse/current/recoup.duckdb"), read_only=True) as con:
+        with duckdb.connect(str(published_once.warehouse / "current/recoup.duckdb"), read_only=True) as con:
             assert con.execute("select outcome from core.runs").fetchall() == [("failed",)]
             assert con.execute("select as_of_at = ? from core.build_context", [BODY_TIME]).fetchall() == [(True,)]
 
@@ -294,8 +300,9 @@ class TestDemo:
             assert con.execute("select count(*), max(source) from core.polls").fetchall() == [(4, "simulator")]
 
         monkeypatch.setenv("RECOUP_API_KEY", "recoup_sk_real")
-        assert run("demo") == 2
-        assert "must not mix" in capsys.readouterr().err
+        for command in ("demo", "poll", "nightly", "dev"):
+            assert run(command) == 2
+            assert "must not mix" in capsys.readouterr().err
         monkeypatch.delenv("RECOUP_API_KEY")
 
         assert run("demo", "--forget") == 0

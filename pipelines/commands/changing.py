@@ -47,13 +47,17 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
     """
     from pipelines import poll as polling
     from pipelines.console import working
+    from pipelines.playground import refuse_mixing
     from pipelines.settings import Settings
 
     if more_files and not load_files:
         raise click.UsageError("files are read only after --load")
+    settings = Settings.load()
+    if not load_files:
+        refuse_mixing(settings)
     with working("asking the API") as steps:
         summary = polling.poll(
-            Settings.load(),
+            settings,
             clock=clock,
             load_files=(*load_files, *more_files),
             accept_deletions=accept_deletions,
@@ -113,10 +117,13 @@ def nightly(clock: Clock) -> None:
     """
     from pipelines import nightly as steps_of_the_night
     from pipelines.console import working
+    from pipelines.playground import refuse_mixing
     from pipelines.settings import Settings
 
+    settings = Settings.load()
+    refuse_mixing(settings)
     with working("asking the API") as steps:
-        report = steps_of_the_night.nightly(Settings.load(), clock=clock, progress=steps.count)
+        report = steps_of_the_night.nightly(settings, clock=clock, progress=steps.count)
     tell_poll(report.poll)
     tell_checks(report.checks)
     tell_snapshot(report.snapshot)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines import figures
-from pipelines.report.parts import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, title
+from pipelines.report.parts import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, task_names
 from pipelines.report.queries import Row
 
 # What is wrong outranks what is merely off; each has a word beside its colour.
@@ -81,17 +81,18 @@ def state(row: Row) -> str:
 
 def board(rows: Sequence[Row]) -> list[Line]:
     """One line per task, in the order of the rows."""
-    return [_line(row) for row in rows]
+    names = task_names(rows)
+    return [_line(row, names[row["task_id"]]) for row in rows]
 
 
-def _line(row: Row) -> Line:
+def _line(row: Row, name: str) -> Line:
     now = state(row)
     model = row["model"] or DEFAULT_MODEL
     below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"]]))
     searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
     marks = [now] + ["missing"] * bool(row["runs_missing_count_30d"]) + ["failed"] * bool(row["failed_count_7d"])
     return Line(
-        title=title(row),
+        title=name,
         below=below,
         state=now,
         tone=TONES[now],

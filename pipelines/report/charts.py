@@ -8,21 +8,28 @@ from collections.abc import Sequence
 import altair as alt
 
 from pipelines.report import look
-from pipelines.report.look import Palette
-from pipelines.report.parts import CAUSE_WORDS, COVERAGE_WORDS, money, rate, share
+from pipelines.report.look import Palette, Spec
+from pipelines.report.parts import CAUSE_WORDS, money, rate, share
 from pipelines.report.queries import Row
 
 Named = Sequence[tuple[str, Row]]
 
+BAR = 26
 HEAT_STEPS = ("all on time", "90 % or more", "half or more", "less than half")
 UNCLEAR = "nobody can tell"
+KNOWN_STEPS = ("all runs seen", "95 % or more", "less")
+OPEN = "not known whole"
 RECOVERED, MISSING = "found again", "still missing"
 
 
-def failure_over_time(days: Sequence[Row], palette: Palette) -> alt.LayerChart:
+def failure_over_time(days: Sequence[Row], palette: Palette) -> Spec:
     """The fleet's failure rate by day in its 95 % interval; days on which no run ended leave a hole."""
-    values = [{"date": row["date"].isoformat()} | _rate_values(row) for row in days]
-    base = alt.Chart(alt.Data(values=values)).encode(x=look.days())
+    rates = [None, *(row["failure_ratio"] for row in days), None]
+    values = [
+        {"date": row["date"].isoformat(), "is_alone": row["n"] and before is None and after is None} | _rate_values(row)
+        for before, row, after in zip(rates, days, rates[2:], strict=False)
+    ]
+    base = look.chart(values).encode(x=look.days(0.5))
     low, level = (
         alt.Y(
             f"{field}:Q", title=None, axis=look.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True)
@@ -30,91 +37,98 @@ def failure_over_time(days: Sequence[Row], palette: Palette) -> alt.LayerChart:
         for field in ("low", "rate")
     )
     band = base.mark_area(color=palette.bad, opacity=0.18).encode(y=low, y2="high:Q")
-    # A day between two holes has neither area nor line: its interval is a rule, its rate a point.
-    rules = base.mark_rule(color=palette.bad, opacity=0.3).encode(y=low, y2="high:Q")
+    # A day between two holes has neither area nor line.
+    rules = look.chart([value for value in values if value["is_alone"]])
+    rule = rules.mark_rule(color=palette.bad, opacity=0.3, strokeWidth=6).encode(x=look.days(0.5), y=low, y2="high:Q")
     line = base.mark_line(color=palette.bad, strokeWidth=2).encode(y=level)
-    points = base.mark_point(color=palette.bad, filled=True, size=40, opacity=1).encode(
-        y=level, tooltip=look.tips(day="day", failed="failed", says="rate (95 % interval)")
+    points = base.mark_point(color=palette.bad, filled=True, size=40, opacity=1).encode(y=level)
+    # Filling its day, it lends the chart the days of the others, and the pointer a whole day to meet.
+    day = (
+        look.chart(values)
+        .mark_rect(opacity=0)
+        .encode(x=look.days(), tooltip=look.tips(day="day", failed="failed", says="rate (95 % interval)"))
     )
-    return alt.layer(band, rules, line, points).properties(width="container", height=220)
+    layers = [band, *([rule] if any(value["is_alone"] for value in values) else []), line, points, day]
+    return look.spec(alt.layer(*layers), 220, "Failure rate of the fleet by day", palette)
 
 
-def completeness_band(days: Sequence[Row], palette: Palette) -> alt.Chart:
+def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
     """One cell per day: whether all its runs were seen."""
     values = [
         {
             "date": row["date"].isoformat(),
             "day": _day(row),
             "band": "known",
-            "state": COVERAGE_WORDS[row["coverage_status"]],
+            "state": known_step(row),
             "seen": f"{row['run_count']:,}",
             "missing": f"{row['runs_missing_count']:,}",
         }
         for row in days
     ]
-    scale = alt.Scale(domain=list(COVERAGE_WORDS.values()), range=[palette.main, palette.warn, palette.unknown])
-    return (
-        alt.Chart(alt.Data(values=values))
+    drawn = (
+        look.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
             x=look.days(),
             y=alt.Y("band:N", title=None, axis=look.side(ticks=False, domain=False)),
-            color=alt.Color("state:N", scale=scale, legend=alt.Legend(title=None)),
+            color=look.colours(palette, known_key(palette)),
             tooltip=look.tips(day="day", state="completeness", seen="runs seen", missing="runs missing"),
         )
-        .properties(width="container", height=22)
     )
+    return look.spec(drawn, 22, "Completeness of each day", palette)
 
 
-def spend_over_time(days: Sequence[Row], palette: Palette) -> alt.Chart:
+def spend_over_time(days: Sequence[Row], palette: Palette) -> Spec:
     """Spend by day, that for failed runs apart."""
     form, factor = look.unit([row["total_cents"] for row in days])
     values = [
-        {"date": row["date"].isoformat(), "day": _day(row), "part": part, "order": order, "amount": amount}
+        {"date": row["date"].isoformat(), "day": _day(row), "state": part, "order": order, "amount": amount}
         | _money_values(row)
         for row in days
         for part, order, amount in look.halves(row, factor)
     ]
-    return (
-        alt.Chart(alt.Data(values=values))
+    drawn = (
+        look.chart(values)
         .mark_bar()
         .encode(
             x=look.days(),
             y=alt.Y("amount:Q", title=None, stack=True, axis=look.side(tickCount=4, **form)),
-            color=look.parts(palette),
+            color=look.colours(palette, look.spend_key(palette)),
             order="order:O",
             tooltip=look.tips(day="day", total="spend", wasted="of it wasted", runs="runs"),
         )
-        .properties(width="container", height=200)
     )
+    return look.spec(drawn, 200, "Spend by day, the wasted part apart", palette)
 
 
-def spend_by(rows: Named, what: str, palette: Palette) -> alt.Chart:
+def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
     """Spend by model or by account, most first."""
     form, factor = look.unit([row["total_cents"] for _, row in rows])
     values = [
-        {"name": name, "part": part, "order": order, "amount": amount} | _money_values(row)
+        {"name": name, "state": part, "order": order, "amount": amount} | _money_values(row)
         for name, row in rows
         for part, order, amount in look.halves(row, factor)
     ]
-    return (
-        alt.Chart(alt.Data(values=values))
+    drawn = (
+        look.chart(values)
         .mark_bar()
         .encode(
             x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(tickCount=4, **form)),
             y=look.names([name for name, _ in rows]),
-            color=look.parts(palette),
+            color=look.colours(palette, look.spend_key(palette)),
             order="order:O",
             tooltip=look.tips(name=what, total="spend", wasted="of it wasted", runs="runs"),
         )
-        .properties(width="container", height=alt.Step(26))
     )
+    return look.spec(drawn, BAR * len(rows), f"Spend by {what}, the wasted part apart", palette)
 
 
-def worst_tasks(rows: Named, palette: Palette) -> alt.LayerChart:
+def worst_tasks(rows: Named, palette: Palette) -> Spec:
     """Failure rates in their intervals, the surely worst first."""
-    values = [{"name": name, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row) for name, row in rows]
-    base = alt.Chart(alt.Data(values=values)).encode(
+    values: list[Spec] = [
+        {"name": name, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row) for name, row in rows
+    ]
+    base = look.chart(values).encode(
         y=look.names([name for name, _ in rows]),
         tooltip=look.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
     )
@@ -124,38 +138,40 @@ def worst_tasks(rows: Named, palette: Palette) -> alt.LayerChart:
     )
     rule = base.mark_rule(color=palette.bad, strokeWidth=7, opacity=0.3).encode(x=low, x2="high:Q")
     point = base.mark_point(color=palette.bad, filled=True, size=80, opacity=1).encode(x=level)
-    return alt.layer(rule, point).properties(width="container", height=alt.Step(26))
+    return look.spec(
+        alt.layer(rule, point), BAR * len(rows), "Failure rates of the worst tasks in their intervals", palette
+    )
 
 
-def adherence(rows: Named, palette: Palette) -> alt.Chart:
+def adherence(rows: Named, palette: Palette) -> Spec:
     """Task by day: how many of the ticks that could be judged ran on time."""
+    in_order = list(dict.fromkeys(name for name, _ in rows))
     counts = ("expected_count", "on_time_count", "late_count", "missed_count", "unobservable_count")
     values = [
         {"date": row["date"].isoformat(), "day": _day(row), "name": name, "state": heat_step(row["adherence_ratio"])}
         | {field: f"{row[field]:,}" for field in counts}
         for name, row in rows
     ]
-    scale = alt.Scale(domain=[*HEAT_STEPS, UNCLEAR], range=[*palette.scale, palette.unknown])
     said = dict(zip(counts, ("ticks due", "on time", "late", "missed", UNCLEAR), strict=True))
-    return (
-        alt.Chart(alt.Data(values=values))
+    drawn = (
+        look.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
             x=look.days(),
-            y=look.names(list(dict.fromkeys(name for name, _ in rows))),
-            color=alt.Color("state:N", scale=scale, legend=alt.Legend(title=None, columns=3)),
+            y=look.names(in_order),
+            color=look.colours(palette, heat_key(palette)),
             tooltip=look.tips(name="task", day="day", **said),
         )
-        .properties(width="container", height=alt.Step(20))
     )
+    return look.spec(drawn, 20 * len(in_order), "Schedule adherence by task and day", palette)
 
 
-def missing_by_cause(causes: Sequence[Row], palette: Palette) -> alt.Chart:
+def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
     """Runs that slipped past the polls by cause, and how many of them were found again."""
     values = [
         {
             "name": CAUSE_WORDS[row["cause"]],
-            "part": part,
+            "state": part,
             "order": order,
             "count": row[field],
             "says": f"{row[field]:,}",
@@ -163,19 +179,40 @@ def missing_by_cause(causes: Sequence[Row], palette: Palette) -> alt.Chart:
         for row in causes
         for part, order, field in ((MISSING, 0, "missing_count"), (RECOVERED, 1, "recovered_count"))
     ]
-    scale = alt.Scale(domain=[MISSING, RECOVERED], range=[palette.warn, palette.main])
-    return (
-        alt.Chart(alt.Data(values=values))
+    drawn = (
+        look.chart(values)
         .mark_bar()
         .encode(
             x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1)),
             y=look.names([CAUSE_WORDS[row["cause"]] for row in causes]),
-            color=alt.Color("part:N", scale=scale, legend=alt.Legend(title=None)),
+            color=look.colours(palette, cause_key(palette)),
             order="order:O",
-            tooltip=look.tips(name="cause", part="runs", says="number"),
+            tooltip=look.tips(name="cause", state="runs", says="number"),
         )
-        .properties(width="container", height=alt.Step(26))
     )
+    return look.spec(drawn, BAR * len(causes), "Runs that slipped past the polls, by cause", palette)
+
+
+def known_key(palette: Palette) -> look.Key:
+    """The colours of completeness."""
+    return list(zip((*KNOWN_STEPS, OPEN), (*palette.scale[:3], palette.unknown), strict=True))
+
+
+def heat_key(palette: Palette) -> look.Key:
+    """The colours of adherence."""
+    return list(zip((*HEAT_STEPS, UNCLEAR), (*palette.scale, palette.unknown), strict=True))
+
+
+def cause_key(palette: Palette) -> look.Key:
+    """The colours of what slipped past the polls."""
+    return [(MISSING, palette.warn), (RECOVERED, palette.main)]
+
+
+def known_step(row: Row) -> str:
+    """Name the step of a day's completeness; runs known to be missing outweigh what is not known at all."""
+    if row["coverage_status"] != "gap":
+        return KNOWN_STEPS[0] if row["coverage_status"] == "complete" else OPEN
+    return KNOWN_STEPS[1 if (row["coverage_ratio"] or 0) >= 0.95 else 2]
 
 
 def heat_step(ratio: float | None) -> str:
@@ -185,7 +222,7 @@ def heat_step(ratio: float | None) -> str:
     return HEAT_STEPS[0 if ratio == 1 else 1 if ratio >= 0.9 else 2 if ratio >= 0.5 else 3]
 
 
-def _rate_values(row: Row) -> dict[str, float | str | None]:
+def _rate_values(row: Row) -> Spec:
     low, high = row["failure_ratio_low"], row["failure_ratio_high"]
     return {
         "day": _day(row) if "date" in row else None,

@@ -3,20 +3,24 @@
 What a chart shows belongs to charts.py. Altair takes half a second to import, so import this when a chart is drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import UndefinedType
 
 from pipelines.report.queries import Row
 
-LABEL_WIDTH = 150
 SIDE_WIDTH = 46
+PICTURE_WIDTH = 680
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 USEFUL, WASTED = "other runs", "failed runs (wasted)"
+
+Key = list[tuple[str, str]]
+Spec = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,18 @@ PICTURE = Palette(
 )
 
 
-def spec(chart: alt.Chart | alt.LayerChart, description: str, palette: Palette = PAGE) -> dict[str, Any]:
-    """Finish a chart: what it says to a screen reader, and the look of all that is not data."""
+def spec(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, height: int, description: str, palette: Palette) -> Spec:
+    """Finish a chart: its size, what it says to a screen reader, and the look of all that is not data."""
     words = {"labelColor": palette.quiet, "titleColor": palette.quiet, "labelFontSize": 12, "titleFontSize": 12}
     lines = {"gridColor": palette.line, "domainColor": palette.line, "tickColor": palette.line}
-    made: dict[str, Any] = chart.to_dict()
+    is_picture = palette is PICTURE
+    made: Spec = drawn.to_dict()
     return made | {
         "description": description,
-        "background": "transparent" if palette is PAGE else palette.ground,
+        "width": PICTURE_WIDTH if is_picture else "container",
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "background": palette.ground if is_picture else "transparent",
         "config": {
             "font": FONT,
             "view": {"stroke": None},
@@ -74,20 +82,28 @@ def spec(chart: alt.Chart | alt.LayerChart, description: str, palette: Palette =
     }
 
 
-def days() -> alt.X:
-    """The axis of days. They are dates without a zone, so nothing may move them into the reader's."""
+def chart(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
+    """A chart of rows that stand in the spec itself."""
+    return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
+
+
+def days(position: float | UndefinedType = alt.Undefined) -> alt.X:
+    """The axis of days. `position`, 0 to 1, is a mark's place within its day; without one it fills the day.
+
+    Days are dates without a zone, so nothing may move them into the reader's.
+    """
     axis = alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8)
-    return alt.X("date:T", timeUnit="utcyearmonthdate", title=None, axis=axis)
+    return alt.X("date:T", timeUnit="utcyearmonthdate", bandPosition=position, title=None, axis=axis)
 
 
 def side(**options: Any) -> alt.Axis:
     """A vertical axis of one width, so that charts below each other share their days."""
-    return alt.Axis(minExtent=SIDE_WIDTH, maxExtent=SIDE_WIDTH, **options)
+    return alt.Axis(minExtent=SIDE_WIDTH, maxExtent=SIDE_WIDTH, labelPadding=6, **options)
 
 
 def names(in_order: Sequence[str]) -> alt.Y:
     """A vertical axis of names, as they come."""
-    axis = alt.Axis(labelLimit=LABEL_WIDTH, ticks=False, domain=False, labelPadding=8)
+    axis = alt.Axis(ticks=False, domain=False, labelPadding=8)
     return alt.Y("name:N", title=None, sort=list(in_order), axis=axis)
 
 
@@ -96,13 +112,19 @@ def tips(**titles: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
 
 
-def parts(palette: Palette) -> alt.Color:
+def spend_key(palette: Palette) -> Key:
     """The two parts of spend."""
-    scale = alt.Scale(domain=[USEFUL, WASTED], range=[palette.main, palette.bad])
-    return alt.Color("part:N", scale=scale, legend=alt.Legend(title=None))
+    return [(WASTED, palette.bad), (USEFUL, palette.main)]
 
 
-def unit(amounts: Sequence[Decimal | None]) -> tuple[dict[str, str], Decimal]:
+def colours(palette: Palette, key: Key) -> alt.Color:
+    """Colours by word; the key of the page stands in its own text, where it can wrap."""
+    legend = None if palette is PAGE else alt.Legend(title=None)
+    words = [word for word, _ in key]
+    return alt.Color("state:N", scale=alt.Scale(domain=words, range=[colour for _, colour in key]), legend=legend)
+
+
+def unit(amounts: Sequence[Decimal | None]) -> tuple[dict[str, Any], Decimal]:
     """Choose the labels of a money axis that fit its largest amount, and what to multiply cents with."""
     largest = max((amount for amount in amounts if amount is not None), default=Decimal(0))
     if largest >= 100:

@@ -47,7 +47,7 @@ class Figure:
     table: Table
     spec: dict[str, Any] | None
     nothing: str = "Nothing to show yet."
-    notes: Sequence[str] = ()
+    key: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

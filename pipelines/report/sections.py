@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipelines import figures
 from pipelines.report import charts
-from pipelines.report.look import PAGE, spec
+from pipelines.report.look import PAGE, spend_key
 from pipelines.report.parts import (
     CAUSE_WORDS,
     DEFAULT_MODEL,
@@ -52,7 +52,7 @@ def failure(answers: Answers) -> Figure:
         "Failed runs of all that succeeded or failed; the band is the 95 % interval that so few runs allow. "
         "Test runs and other environments are left out.",
         table,
-        spec(charts.failure_over_time(answers.days, PAGE), "Failure rate of the fleet by day") if days else None,
+        charts.failure_over_time(answers.days, PAGE) if days else None,
         "No run has ended yet.",
     )
 
@@ -78,8 +78,9 @@ def completeness(answers: Answers) -> Figure:
         "How far to trust each day",
         "On days with missing runs the rate above may be too high or too low. Today is open until it is over.",
         table,
-        spec(charts.completeness_band(answers.days, PAGE), "Completeness of each day") if answers.days else None,
+        charts.completeness_band(answers.days, PAGE) if answers.days else None,
         "No day has been observed yet.",
+        charts.known_key(PAGE),
     )
 
 
@@ -102,10 +103,9 @@ def _spend_by_day(answers: Answers) -> Figure:
         f"Spend by day, last {min(DAYS_SHOWN, max(len(answers.days), 1))} days",
         NOT_THE_MODEL + " Wasted is the whole cost of runs that failed.",
         table,
-        spec(charts.spend_over_time(answers.days, PAGE), "Spend by day, wasted part apart")
-        if _spent(answers.days)
-        else None,
+        charts.spend_over_time(answers.days, PAGE) if _spent(answers.days) else None,
         "No cost was told yet.",
+        spend_key(PAGE),
     )
 
 
@@ -126,8 +126,8 @@ def _named_spend(name: str, what: str, rows: Sequence[tuple[str, Row]], most: in
     )
     drawn = rows[:most]
     caption = NOT_THE_MODEL if len(rows) <= most else f"The {most} that cost most of {len(rows):,}. {NOT_THE_MODEL}"
-    chart = spec(charts.spend_by(drawn, what, PAGE), f"Spend by {what}") if _spent([row for _, row in drawn]) else None
-    return Figure(name, f"Spend by {what}, {WINDOW}", caption, table, chart, "No cost was told yet.")
+    chart = charts.spend_by(drawn, what, PAGE) if _spent([row for _, row in drawn]) else None
+    return Figure(name, f"Spend by {what}, {WINDOW}", caption, table, chart, "No cost was told yet.", spend_key(PAGE))
 
 
 def worst(answers: Answers) -> Figure:
@@ -147,7 +147,7 @@ def worst(answers: Answers) -> Figure:
         f"Tasks that fail most, {WINDOW}",
         "Ranked by the lower end of the 95 % interval (the bar), so that one failure in one run does not lead.",
         table,
-        spec(charts.worst_tasks(rows, PAGE), "Failure rates of the worst tasks with intervals") if rows else None,
+        charts.worst_tasks(rows, PAGE) if rows else None,
         "No task failed, as far as its runs were seen.",
     )
 
@@ -169,8 +169,9 @@ def adherence(answers: Answers) -> Figure:
         "Share of due ticks whose run started within 60 s. Least punctual first; days without a due tick are blank. "
         "On time says nothing about success." + part,
         table,
-        spec(charts.adherence(drawn, PAGE), "Schedule adherence by task and day") if drawn else None,
+        charts.adherence(drawn, PAGE) if drawn else None,
         "No task has been due yet.",
+        charts.heat_key(PAGE),
     )
 
 
@@ -199,12 +200,11 @@ def causes(answers: Answers) -> Figure:
         "What slipped past the polls, and why",
         "Counted by cron: runs that were due and could not be seen. Some were found again through the runs endpoint.",
         table,
-        spec(charts.missing_by_cause(answers.causes, PAGE), "Runs that slipped past the polls, by cause")
-        if counted
-        else None,
+        charts.missing_by_cause(answers.causes, PAGE) if counted else None,
         "No run is known to have slipped past the polls."
         if not answers.causes
         else "Holes of unknown size; see the table.",
+        charts.cause_key(PAGE),
     )
 
 

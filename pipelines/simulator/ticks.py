@@ -6,7 +6,8 @@ Which task uses which expression, and whether its schedule is on, is decided in 
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -16,16 +17,14 @@ class TickSource:
     """The ticks of one expression in one zone from an origin on, extended as far as anybody asks."""
 
     def __init__(self, expression: str, timezone: str, origin_s: int) -> None:
-        # CronSim starts strictly after its start, so a tick at the origin itself needs one second of lead.
-        start = datetime.fromtimestamp(origin_s - 1, ZoneInfo(timezone))
-        self._future: Iterator[datetime] = iter(CronSim(expression, start))
+        self._future = _instants(expression, ZoneInfo(timezone), origin_s)
         self.seconds = array("q")
 
     def _extend(self) -> bool:
         instant = next(self._future, None)
         if instant is None:
             return False
-        self.seconds.append(int(instant.timestamp()))
+        self.seconds.append(instant)
         return True
 
     def index_at(self, second: int) -> int:
@@ -62,6 +61,35 @@ class TickSources:
         if key not in self._sources:
             self._sources[key] = TickSource(expression, zone, self._origin_s)
         return self._sources[key]
+
+
+def _instants(expression: str, zone: ZoneInfo, origin_s: int) -> Iterator[int]:
+    # CronSim starts strictly after its start, so a tick at the origin itself needs one second of lead.
+    start = datetime.fromtimestamp(origin_s - 1, zone)
+    if expression.split()[1] == "*":
+        yield from (int(instant.timestamp()) for instant in CronSim(expression, start))
+        return
+    walls = CronSim(expression, datetime.combine(start.date(), time(), UTC) - timedelta(seconds=1))
+    for day, times in groupby(walls, key=datetime.date):
+        midnight = datetime.combine(day, time(), zone)
+        yield from (second for second in _through_clock_change(midnight, list(times)) if second >= origin_s)
+
+
+def _through_clock_change(midnight: datetime, walls: list[datetime]) -> list[int]:
+    """Place the wall times of a day as the real scheduler's library (cron-parser 4.9) does.
+
+    A repeated time fires in its first pass; of skipped times only the first does, an hour later on the clock, and
+    none when midnight itself is skipped.
+    """
+    found: set[int] = set()
+    may_shift = midnight.timestamp() <= midnight.replace(fold=1).timestamp()
+    for wall in walls:
+        first, second = (int(wall.replace(tzinfo=midnight.tzinfo, fold=fold).timestamp()) for fold in (0, 1))
+        is_skipped = first > second
+        if not is_skipped or may_shift:
+            found.add(first)
+        may_shift = may_shift and not is_skipped
+    return sorted(found)
 
 
 def _same_as_utc(expression: str, timezone: str, origin_s: int) -> bool:

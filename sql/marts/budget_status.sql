@@ -14,35 +14,50 @@ with context as (
 
 ),
 
+runs as materialized (
+
+    select
+        facts.task_id,
+        facts.account_id,
+        facts.created_at,
+        facts.is_counted,
+        facts.is_final,
+        facts.total_cents,
+        facts.wasted_cents
+    from marts.run_facts as facts
+    cross join context
+    where facts.created_at >= least(context.month_from_at, context.as_of_at - interval 720 hours)
+        and facts.created_at <= context.as_of_at
+
+),
+
 spent as (
 
     select
-        facts.account_id,
+        runs.account_id,
         count(*) as run_count,
-        count(*) filter (facts.total_cents is null) as unpriced_run_count,
-        core.told_sum(facts.total_cents) as total_cents,
-        core.told_sum(facts.wasted_cents) as wasted_cents,
-        bool_and(facts.is_final) as is_final
-    from marts.run_facts as facts
+        count(*) filter (runs.total_cents is null) as unpriced_run_count,
+        core.told_sum(runs.total_cents) as total_cents,
+        core.told_sum(runs.wasted_cents) as wasted_cents,
+        bool_and(runs.is_final) as is_final
+    from runs
     cross join context
-    where facts.created_at >= context.month_from_at
-        and facts.created_at <= context.as_of_at
-    group by facts.account_id
+    where runs.created_at >= context.month_from_at
+    group by runs.account_id
 
 ),
 
 priced_runs as (
 
     select
-        facts.task_id,
-        facts.total_cents
-    from marts.run_facts as facts
+        runs.task_id,
+        runs.total_cents
+    from runs
     cross join context
-    where facts.is_counted
-        and facts.is_final
-        and facts.total_cents is not null
-        and facts.created_at > context.as_of_at - interval 720 hours
-        and facts.created_at <= context.as_of_at
+    where runs.is_counted
+        and runs.is_final
+        and runs.total_cents is not null
+        and runs.created_at > context.as_of_at - interval 720 hours
 
 ),
 

@@ -38,7 +38,6 @@ coverage as (
 
     select
         date,
-        sum(observed_run_count)::bigint as observed_run_count,
         sum(runs_missing_count)::bigint as runs_missing_count,
         bool_or(coverage_status = 'unknown') as is_unknown
     from marts.coverage_daily
@@ -94,7 +93,7 @@ select
 
     ---------- completeness
     coalesce(coverage.runs_missing_count, 0) as runs_missing_count,
-    coverage.observed_run_count / nullif(coverage.observed_run_count + coverage.runs_missing_count, 0) as coverage_ratio,
+    days.run_count / nullif(days.run_count + coalesce(coverage.runs_missing_count, 0), 0) as coverage_ratio,
     core.coverage_status(
         coalesce(coverage.runs_missing_count, 0),
         coalesce(coverage.is_unknown, true)

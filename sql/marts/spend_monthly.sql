@@ -10,21 +10,6 @@ with days as (
 
 ),
 
-observed as (
-
-    -- task_days may hold a day twice, once per model; coverage_daily holds it once.
-    select
-        date_trunc('month', coverage.date)::date as month,
-        tasks.account_id,
-        tasks.artist_account_id,
-        sum(coverage.observed_run_count) as observed_run_count
-    from marts.coverage_daily as coverage
-    inner join core.tasks as tasks
-        on tasks.task_id = coverage.task_id
-    group by all
-
-),
-
 months as (
 
     select
@@ -50,29 +35,25 @@ months as (
 )
 
 select
-    months.month,
-    months.account_id,
-    months.artist_account_id,
-    months.artist_name,
-    months.task_count,
-    months.run_count,
-    months.compute_cents,
-    months.invocation_cents,
-    months.total_cents,
-    months.total_cents * 0.01 as total_usd,
-    months.wasted_cents,
-    months.wasted_cents * 0.01 as wasted_usd,
-    months.wasted_cents / nullif(months.total_cents, 0) as wasted_ratio,
-    months.is_final,
-    months.test_run_count,
-    months.nonproduction_run_count,
-    months.unpriced_run_count,
-    months.runs_missing_count,
-    observed.observed_run_count / nullif(observed.observed_run_count + months.runs_missing_count, 0) as coverage_ratio,
-    months.coverage_status
+    month,
+    account_id,
+    artist_account_id,
+    artist_name,
+    task_count,
+    run_count,
+    compute_cents,
+    invocation_cents,
+    total_cents,
+    total_cents * 0.01 as total_usd,
+    wasted_cents,
+    wasted_cents * 0.01 as wasted_usd,
+    wasted_cents / nullif(total_cents, 0) as wasted_ratio,
+    is_final,
+    test_run_count,
+    nonproduction_run_count,
+    unpriced_run_count,
+    runs_missing_count,
+    run_count / nullif(run_count + runs_missing_count, 0) as coverage_ratio,
+    coverage_status
 from months
-left join observed
-    on observed.month = months.month
-    and observed.account_id is not distinct from months.account_id
-    and observed.artist_account_id is not distinct from months.artist_account_id
-order by months.month desc, months.total_cents desc nulls last, months.account_id, months.artist_account_id
+order by month desc, total_cents desc nulls last, account_id, artist_account_id

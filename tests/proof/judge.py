@@ -79,7 +79,13 @@ with counts as (
 
 )
 
-select task_id, date, sum(existed) as existed, sum(observed) as observed, sum(missing) as missing, sum(surplus) as surplus
+select
+    task_id,
+    date,
+    sum(existed) as existed,
+    sum(observed) as observed,
+    sum(missing) as missing,
+    sum(surplus) as surplus
 from counts
 group by all;
 """

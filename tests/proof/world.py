@@ -3,7 +3,7 @@
 What the warehouse then says is judged in judge.py.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -135,7 +135,7 @@ def _leave_texts_alone(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create or replace temp macro scrubbed_label(value) as value")
 
 
-def quick_tasks(fleet: Fleet, names: Sequence[str]) -> Fleet:
-    """Return a fleet of those tasks alone whose title begins with one of the names of a cadence."""
-    chosen = [task for task in fleet.tasks if task.title.split(" ")[0].lower() in names]
+def only(fleet: Fleet, names: Collection[str]) -> Fleet:
+    """Return a fleet of those tasks alone whose cadence (the first word of their title) is named."""
+    chosen = [task for task in fleet.tasks if task.title.split()[0].lower() in names]
     return Fleet(chosen, seed=fleet.seed, start=fleet.start)

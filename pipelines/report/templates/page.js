@@ -4,8 +4,9 @@
 async function drawCharts() {
   for (const place of document.querySelectorAll("[data-spec]")) {
     const spec = JSON.parse(document.getElementById(place.dataset.spec).textContent);
-    // `ast` evaluates expressions without eval, which the page's policy forbids.
-    const options = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom" } };
+    // Names get room where there is some. `ast` evaluates expressions without eval, which the page's policy forbids.
+    const config = { axisY: { labelLimit: Math.max(130, place.clientWidth * 0.26) } };
+    const options = { actions: false, ast: true, config, renderer: "svg" };
     try {
       await window.vegaEmbed(place, spec, options);
     } catch (error) {
@@ -25,7 +26,7 @@ function taskBoard() {
   const show = document.getElementById("show");
   const found = document.getElementById("found");
   const more = document.getElementById("more");
-  const few = 50;
+  const few = matchMedia("(max-width: 760px)").matches ? 15 : 50;
   let all = false;
 
   function filter() {

@@ -1,0 +1,39 @@
+"""How the report goes live with the data it is about, and why it can never hold them back.
+
+What is on the page belongs to page.py, how a snapshot is published to pipelines/publish.py.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipelines.errors import ReportFailed
+
+REPORT_NAME = "report.html"
+
+Write = Callable[[Path, Path], None]
+
+
+class Beside:
+    """An extra of `publish`: writes the report into the snapshot, and keeps a failure until the data are live."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._failure: Exception | None = None
+
+    def __call__(self, published_copy: Path, folder: Path) -> None:
+        """Write the page beside the copy. A failure leaves no half page, and waits for `raise_failure`."""
+        page = folder / REPORT_NAME
+        try:
+            self._write(published_copy, page)
+        except Exception as error:
+            page.unlink(missing_ok=True)
+            self._failure = error
+
+    def raise_failure(self) -> None:
+        """Raise ReportFailed when the page was not written."""
+        if self._failure is not None:
+            reason = f"{type(self._failure).__name__}: {self._failure}"
+            raise ReportFailed(
+                f"the data are published, but without {REPORT_NAME}, since writing it failed ({reason}); "
+                "see to the cause and run `recoup-warehouse publish`"
+            ) from self._failure

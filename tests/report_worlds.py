@@ -1,0 +1,78 @@
+"""Small warehouses for the tests of the report: nothing, one task, everything with hostile texts, five hundred tasks."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pipelines.report.bundle import javascript
+from pipelines.report.page import render
+from pipelines.report.queries import Answers, ask
+from tests.warehouse_builder import NOW, WarehouseBuilder, core_database
+
+SCRIPT = "</script><script>alert('title')</script>\u2028"
+IMAGE = "<img src=x onerror=alert('image')>"
+MESSAGE = "bad <svg onload=alert('message')> \"quoted\" & 'single' {{ 7 * 7 }} </style>"
+ACCOUNT = "<b>account</b>"
+
+
+def empty() -> Answers:
+    """A warehouse that nobody has polled for."""
+    house = WarehouseBuilder.__new__(WarehouseBuilder)
+    house.con = core_database()
+    house.build()
+    return ask(house.con)
+
+
+def one_task() -> Answers:
+    """One task that failed in one of its two runs, at 0.0425 cents each."""
+    house = WarehouseBuilder().task(title="Only task", schedule="0 9 * * *", timezone="UTC")
+    house.run("r1").run("r2", created_at="2026-08-18T09:00:00Z", outcome="failed", status="FAILED")
+    house.build()
+    return ask(house.con)
+
+
+def busy() -> Answers:
+    """Tasks that fail more and less surely, unknown costs, a hole, and texts that mean harm."""
+    house = WarehouseBuilder()
+    house.task("seldom", title=IMAGE, account_id=ACCOUNT, model=SCRIPT)
+    house.task("often", title=SCRIPT, schedule="0 * * * *", timezone="UTC")
+    house.task("unpriced", title="Same").task("quiet", title="Same")
+    house.run("s1", "seldom", outcome="failed", status="FAILED", error_name="Oops", error_message=MESSAGE)
+    for number in range(10):
+        at = (NOW - timedelta(days=1, hours=number)).isoformat()
+        fate = {"outcome": "failed", "status": "CRASHED", "error_message": SCRIPT} if number < 8 else {}
+        house.run(f"o{number}", "often", created_at=at, **fate)
+    house.run("u1", "unpriced", compute_cents=None, invocation_cents=None)
+    house.gap("2026-08-12T09:00:00Z", "2026-08-13T09:00:00Z", task_id="quiet", cause="window_overflow")
+    house.build()
+    return ask(house.con)
+
+
+def five_hundred() -> Answers:
+    """As many tasks as a big fleet has, each with a few runs of the last days."""
+    house = WarehouseBuilder()
+    numbers = range(500)
+    house.rows("tasks", *({"task_id": f"task-{n:03}", "title": f"Task number {n}", "schedule": "0 9 * * *", "timezone": "UTC"} for n in numbers))
+    house.rows(
+        "runs",
+        *(
+            {
+                "run_id": f"run-{n}-{day}",
+                "task_id": f"task-{n:03}",
+                "created_at": (NOW - timedelta(days=day, hours=3)).isoformat(),
+                "compute_cents": "0.04",
+                "invocation_cents": "0.0025",
+            }
+            | ({"outcome": "failed", "status": "FAILED"} if (n + day) % 7 == 0 else {})
+            for n in numbers
+            for day in range(6)
+        ),
+    )
+    house.build()
+    return ask(house.con)
+
+
+def page(answers: Answers, folder: Path) -> Path:
+    """Write the real page with the real charting library."""
+    out = folder / "report.html"
+    out.write_text(render(answers, javascript()), encoding="utf-8")
+    return out
