@@ -45,8 +45,12 @@ fmt: setup ## Format the code and repair what ruff can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+docs: setup ## Write the generated documents again (data dictionary, command line)
+	$(BIN)/python -m pipelines.generated_docs
+	$(BIN)/python -m pipelines.command_reference
+
 clean: ## Remove .venv and caches; the warehouse stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup lock run dev report test lint types fmt clean
+.PHONY: help setup lock run dev report test lint types fmt docs clean

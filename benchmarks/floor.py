@@ -4,6 +4,7 @@ It shows what the machine can do with these bytes; nobody should load like this.
 """
 
 import sys
+from pathlib import Path
 
 import duckdb
 
@@ -28,7 +29,7 @@ TASK = f"""STRUCT(
 STATEMENTS = f"""
 create temp table bodies as
 select unnest(tasks) as t
-from read_json('{{files}}', format = 'unstructured', maximum_object_size = 268435456, columns = {{{{tasks: '{TASK}[]'}}}});
+from read_json('{{files}}', format = 'unstructured', maximum_object_size = {{size}}, columns = {{{{tasks: '{TASK}[]'}}}});
 
 create table tasks as
 select t.* exclude (recent_runs, upcoming) from bodies;
@@ -56,7 +57,8 @@ def main() -> None:
     folder, database = sys.argv[1:3]
     with duckdb.connect(database, config={"checkpoint_threshold": "1GB"}) as con:
         con.execute("set timezone = 'UTC'")
-        con.execute(STATEMENTS.format(files=f"{folder}/[0-9]*.json"))
+        largest = max(path.stat().st_size for path in Path(folder).glob("[0-9]*.json"))
+        con.execute(STATEMENTS.format(files=f"{folder}/[0-9]*.json", size=largest + 1))
 
 
 if __name__ == "__main__":

@@ -31,13 +31,18 @@ _SCHEDULES = """
 # A run longer than five gaps leaves the window before it ends however often one polls; it is finished by its id.
 _TIGHTEST = """
     with gaps as (
-        select unnest($schedules) as schedule, unnest($timezones) as timezone, unnest($gaps) as gap_seconds
+        select g.*
+        from (
+            select unnest(from_json(
+                $gaps::json, '[{"schedule": "VARCHAR", "timezone": "VARCHAR", "gap_seconds": "BIGINT"}]'
+            )) as g
+        )
     ),
 
     longest_runs as (
         select task_id, ceil(max(epoch(finished_at) - epoch(created_at)))::bigint as longest_seconds
         from core.runs
-        where created_at >= $since and finished_at is not null
+        where created_at >= $since::timestamptz and finished_at is not null
         group by task_id
     ),
 
@@ -171,15 +176,13 @@ def read_state(layout: Layout) -> Cadence:
 
 def _tightest(con: Connection, at: datetime) -> tuple[str, str, Seconds, Seconds, Seconds] | None:
     gaps = [
-        (schedule, timezone, int(gap.total_seconds()))
+        {"schedule": schedule, "timezone": timezone, "gap_seconds": int(gap.total_seconds())}
         for schedule, timezone in con.execute(_SCHEDULES).fetchall()
         if (gap := _gap(schedule, timezone, at)) is not None
     ]
-    if not gaps:
-        return None
-    schedules, timezones, seconds = map(list, zip(*gaps, strict=True))
-    parameters = {"schedules": schedules, "timezones": timezones, "gaps": seconds}
-    row = con.execute(_TIGHTEST, parameters | {"since": at - LONGEST_RUN_OVER}).fetchone()
+    # Two texts instead of lists and an instant: each such value costs DuckDB a search (warehouse.insert_rows).
+    parameters = {"gaps": json.dumps(gaps), "since": (at - LONGEST_RUN_OVER).isoformat()}
+    row = con.execute(_TIGHTEST, parameters).fetchone()
     return (str(row[0]), str(row[1]), int(row[2]), int(row[3]), int(row[4])) if row else None
 
 

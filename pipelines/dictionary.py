@@ -10,7 +10,7 @@ from typing import Any
 from pipelines.model import Model
 
 INTRODUCTION = """\
-<!-- Generated from sql/core/*.yml and sql/marts/*.yml by `python -m pipelines.generated_docs`; do not edit. -->
+<!-- Generated from sql/core/*.yml and sql/marts/*.yml by `make docs`; do not edit. -->
 # Data dictionary
 
 Every table and column of the published file. The same texts are comments in the database: BI tools show them, and

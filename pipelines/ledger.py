@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from pipelines.archive import PollRecord
-from pipelines.staging import Staged
+from pipelines.batches import Staged
 from pipelines.warehouse import Connection, insert_rows
 
 RECOVERY_KINDS = ("runs", "run")

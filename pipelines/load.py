@@ -3,21 +3,20 @@
 Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
 """
 
-from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pipelines.archive import Archive, PollRecord, PollStart, Stored
+from pipelines.batches import Staged
 from pipelines.coverage import record_gaps
 from pipelines.ledger import poll_row, write_ledger
 from pipelines.recoup import privacy
 from pipelines.settings import Settings
 from pipelines.sqlfiles import run_flatten
-from pipelines.staging import Staged, Stager
+from pipelines.staging import Stager
 from pipelines.suspicion import suspect_reasons
 from pipelines.warehouse import Connection
-
-COUNTED = ("tasks", "runs")
 
 
 class LoadSession:
@@ -28,16 +27,12 @@ class LoadSession:
         self._start = start
         key = privacy.hash_key(settings.privacy_key, settings.layout.privacy_key_file)
         inner, outer = privacy.hmac_pads(key)
-        self._set("hmac_inner", inner)
-        self._set("hmac_outer", outer)
-        self._set("privacy_keep", [column.value for column in settings.privacy_keep])
-        self._set("poll_id", start.poll_id)
-        self._set("observed_at", start.started_at)
-        run_flatten(con, "00_session")
+        kept = [column.value for column in settings.privacy_keep]
+        self._variables = {"hmac_inner": inner, "hmac_outer": outer, "privacy_keep": kept, "poll_id": start.poll_id}
+        self._prepare(con)
         run_flatten(con, "01_stage_tables")
-        live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
-        known = {row[0] for row in live}
-        self._stager = Stager(con, archive, settings.layout.scratch, known, privacy.hash_seed(key))
+        scratch, seed = settings.layout.scratch, privacy.hash_seed(key)
+        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, seed)
 
     @property
     def found(self) -> Staged:
@@ -75,44 +70,50 @@ class LoadSession:
         return row
 
     def _merge(self) -> dict[str, Any]:
-        before = self._sizes()
+        tasks_before, runs_before = self._sizes()
         reasons, missing = self._merge_tasks()
-        changed_runs = self._merge_runs(has_gaps=missing > 0)
-        after = self._sizes()
+        if self._has("stage.runs"):
+            self._merge_runs()
+        if self._has("core.missing_runs where recovered_run_id is null"):
+            run_flatten(self._con, "17_heal")
+        tasks_after, runs_after = self._sizes()
         return {
             "suspect_reasons": reasons,
             "missing_run_count": missing,
-            "new_task_count": after["tasks"] - before["tasks"],
-            "new_run_count": after["runs"] - before["runs"],
-            "changed_run_count": changed_runs,
+            "new_task_count": tasks_after - tasks_before,
+            "new_run_count": runs_after - runs_before,
             **self._tallies(),
         }
 
     def _merge_tasks(self) -> tuple[list[str], int]:
         """Merge tasks with their versions, deletions and gaps; return why the poll is suspect and the runs missed."""
         run_flatten(self._con, "10_observe_tasks")
-        run_flatten(self._con, "11_merge_tasks")
+        if self._has("stage.tasks"):
+            run_flatten(self._con, "11_merge_tasks")
+        if self._has("stage.unchanged"):
+            run_flatten(self._con, "11_see_again")
         reasons = suspect_reasons(self._con, self._start, self.found)
-        self._set("may_delete", self._start.is_full_scope and not reasons)
-        self._set("accept_deletions", self._start.accept_deletions)
-        self._set("polled_accounts", self._start.account_ids)
-        run_flatten(self._con, "14_deletions")
+        if self._start.is_full_scope and not reasons:
+            self._delete_absent()
         missing = record_gaps(self._con, self._start.poll_id)
         run_flatten(self._con, "15_observations")
         return reasons, missing
 
-    def _merge_runs(self, *, has_gaps: bool) -> int:
-        """Merge staged runs, attempts and tags, heal gaps; return how many known runs were written again."""
-        staged = self._con.execute("select 1 from stage.runs limit 1").fetchone() is not None
-        changed = 0
-        if staged:
-            run_flatten(self._con, "12_merge_runs")
-            run_flatten(self._con, "13_merge_attempts_and_tags")
-            changed = self._con.execute("select count(*) from known_runs").fetchone()[0]  # type: ignore[index]
-        run_flatten(self._con, "16_depart")
-        if staged or has_gaps:
-            run_flatten(self._con, "17_heal")
-        return changed
+    def _delete_absent(self) -> None:
+        _set(self._con, accept_deletions=self._start.accept_deletions, polled_accounts=self._start.account_ids)
+        run_flatten(self._con, "14_find_absent")
+        if self._has("absent"):
+            run_flatten(self._con, "14_deletions")
+
+    def _merge_runs(self) -> None:
+        """Merge staged runs with their tags and attempts."""
+        run_flatten(self._con, "12_add_runs")
+        if self._has("folded_ids"):
+            run_flatten(self._con, "13_fold_runs")
+        if self._has("folded_attempt_ids"):
+            run_flatten(self._con, "13_fold_attempts")
+        if self._has("departed"):
+            run_flatten(self._con, "16_depart")
 
     def _tallies(self) -> dict[str, int]:
         cursor = self._con.execute(
@@ -126,6 +127,8 @@ class LoadSession:
                 (select count(*) from deletable) as deleted_task_count,
                 (select count(*) from absent where task_id not in (select task_id from deletable))
                     as deletions_withheld_count,
+                (select count(*) from changed_runs where run_id in (select run_id from known_runs))
+                    as changed_run_count,
                 (select count(*) from core.runs where first_poll_id = getvariable('poll_id') and found_by <> 'window')
                     as recovered_run_count
             from observed
@@ -134,13 +137,36 @@ class LoadSession:
         names = [column[0] for column in cursor.description or ()]
         return dict(zip(names, cursor.fetchone() or (), strict=True))
 
-    def _sizes(self) -> Counter[str]:
-        return Counter(
-            {name: self._con.execute(f"select count(*) from core.{name}").fetchone()[0] for name in COUNTED}  # type: ignore[index]  # noqa: S608
-        )
+    def _sizes(self) -> tuple[int, int]:
+        query = "select (select count(*) from core.tasks), (select count(*) from core.runs)"
+        return self._con.execute(query).fetchone() or (0, 0)
 
-    def _set(self, name: str, value: Any) -> None:
-        self._con.execute(f"set variable {name} = ?", [value])
+    def _has(self, rows: str) -> bool:
+        """Tell whether a table has rows: planning SQL that finds nothing to do is most of a small poll's time."""
+        return self._con.execute(f"select 1 from {rows} limit 1").fetchone() is not None  # noqa: S608 - own names
+
+    def _prepare(self, con: Connection) -> Connection:
+        """Give a session what the SQL of a load expects of it."""
+        _set(con, **self._variables, observed_at=self._start.started_at)
+        run_flatten(con, "00_session")
+        return con
+
+
+def _set(con: Connection, **values: Any) -> None:
+    """Set session variables, as literals: Python parameters are slow (warehouse.insert_rows says why)."""
+    con.execute("; ".join(f"set variable {name} = {_literal(value)}" for name, value in values.items()))
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]::varchar[]"
+    if isinstance(value, bytes):
+        return f"unhex('{value.hex()}')"
+    if isinstance(value, datetime):
+        return f"timestamptz '{value.isoformat()}'"
+    if isinstance(value, bool):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def load_record(con: Connection, archive: Archive, settings: Settings, record: PollRecord) -> dict[str, Any]:

@@ -101,7 +101,11 @@ select distinct
 from core.coverage_gaps as g
 inner join core.tasks as t
     on t.task_id = g.task_id
-where g.detected_poll_id = getvariable('poll_id')
+where (
+        g.detected_poll_id = getvariable('poll_id')
+        -- The poll before had more to ask than its budget allowed.
+        or (select details_call_count from core.polls where status <> 'running' order by poll_id desc limit 1) >= $budget
+    )
     and g.to_at > getvariable('observed_at') - interval 7 days
     and g.runs_missing_count is distinct from g.recovered_count
 

@@ -14,6 +14,7 @@ from pipelines.checks import CheckResult, run_checks
 from pipelines.clock import Clock, utc_now
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.model import Key, Model
+from pipelines.playground import refuse_mixing
 from pipelines.poll import PollSummary, poll
 from pipelines.publish import count_rows, publish
 from pipelines.recoup.client import RecoupClient
@@ -43,7 +44,8 @@ class Pipeline:
         return Warehouse.of(self.settings)
 
     def poll(self) -> PollSummary:
-        """Poll once."""
+        """Poll once. Raises BadSettings rather than mix real with simulated data."""
+        refuse_mixing(self.settings)
         client = self.make_client(self.settings, self.clock) if self.make_client else None
         try:
             return poll(self.settings, clock=self.clock, client=client)

@@ -12,7 +12,7 @@ from pipelines.model import Column, Metric, Model
 from pipelines.model_files import COMPLETENESS_COLUMNS
 
 HEADER = """\
-# Generated from sql/marts/*.yml by `python -m pipelines.generated_docs`; do not edit.
+# Generated from sql/marts/*.yml by `make docs`; do not edit.
 # Dimensions and metrics for BI tools. An expression is DuckDB SQL over the columns of its table; formats are d3's.
 # Show the completeness columns beside every metric of the same table: what is missing is in no number.
 """

@@ -4,7 +4,7 @@ A suspect poll is loaded, but marks nothing deleted and claims no zero runs. Ver
 """
 
 from pipelines.archive import PollStart
-from pipelines.staging import Staged
+from pipelines.batches import Staged
 from pipelines.warehouse import Connection
 
 # A schedule deleted upstream looks like an outage for ever; after so long it no longer taints the whole poll.

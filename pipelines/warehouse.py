@@ -20,6 +20,8 @@ from pipelines.settings import Settings
 
 Connection = duckdb.DuckDBPyConnection
 LOCK_PAUSE_SECONDS = 0.2
+# On a small warehouse DuckDB's threads mostly wait for each other: one takes half the CPU time.
+SMALL_FILE_BYTES = 64 * 1024 * 1024
 # DuckDB checkpoints every 16 MB of log by default; a large load then spends its time in commits.
 CHECKPOINT_THRESHOLD = "1GB"
 # BI drivers of the whole 1.x line must be able to open the published copy; 2.0 would write a format they cannot read.
@@ -79,6 +81,8 @@ class Warehouse:
         try:
             path.chmod(PRIVATE_FILE_MODE)
             con.execute("set timezone = 'UTC'")
+            if path.stat().st_size < SMALL_FILE_BYTES:
+                con.execute("set threads = 1")
             yield con
         finally:
             con.close()

@@ -1,18 +1,24 @@
 """Builders of response bodies, every field overridable, and a bench that loads them as polls. No assertions here."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from hypothesis import HealthCheck, settings
 
 from pipelines.archive import Archive, PollEnd, PollRecord
 from pipelines.core_schema import apply_core
 from pipelines.load import load_record
 from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings
+
+# The fast suite tries few cases; `make test-slow` and CI try many.
+EXAMPLES = int(os.environ.get("RECOUP_TEST_EXAMPLES", "3"))
+few = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)
 ACCOUNT = "848cd58d-700f-4b38-ab4c-d9f52a1b2c3d"
@@ -81,7 +87,8 @@ class Bench:
         self.settings.layout.prepare()
         self.archive = Archive(self.settings.layout.archive)
         self.con = duckdb.connect()
-        self.con.execute("set timezone = 'UTC'")
+        # On so few rows DuckDB's threads mostly wait for each other.
+        self.con.execute("set timezone = 'UTC'; set threads = 1")
         apply_core(self.con)
 
     def archive_poll(

@@ -4,6 +4,7 @@ What the commands do is tested with the parts that do it; the demo runs here ove
 """
 
 import contextlib
+import fcntl
 import io
 import itertools
 import json
@@ -58,16 +59,28 @@ class Published:
 
 
 @pytest.fixture(scope="session")
-def published_once(no_settings: None, tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Made once, since most tests only start from it."""
-    folder, told = tmp_path_factory.mktemp("published"), io.StringIO()
+def published_once(no_settings: None, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Published:
+    """Made once for all test processes, since most tests only start from it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "published"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = folder / "told.txt"
+        if not told.exists():
+            told.write_text(_publish_in(folder))
+        return Published(folder / "warehouse", told.read_text())
+
+
+def _publish_in(folder: Path) -> str:
+    told = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
         patch.chdir(folder)
         path = save_body(folder)
         assert run("poll", "--load", str(path), "--at", BODY_TIME) == 0
         assert run("build", "--at", BODY_TIME) == 0
         assert run("publish") == 0
-    return Published(folder / "warehouse", told.getvalue())
+    return told.getvalue()
 
 
 @pytest.fixture
@@ -193,7 +206,7 @@ class TestFlow:
 
     def test_from_a_saved_body_to_a_published_number(self, published_once: Published) -> None:
         told = published_once.told
-        assert "1 tasks (1 new), 1 runs in view (1 new)" in told
+        assert "1 task (1 new), 1 run in view (1 new)" in told
         assert "published snapshot 1: warehouse/current/recoup.duckdb" in told
         with duckdb.connect(str(published_once.warehouse / "current/recoup.duckdb"), read_only=True) as con:
             assert con.execute("select outcome from core.runs").fetchall() == [("failed",)]
@@ -282,7 +295,7 @@ class TestDemo:
 
     @pytest.fixture(autouse=True)
     def short(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(demo, "MOST_POLLS", 3)
+        monkeypatch.setattr(demo, "MOST_POLLS", 2)
         monkeypatch.setenv("RECOUP_DETAILS_PER_POLL", "5")
 
     def test_demo_continues_and_never_mixes(
@@ -297,7 +310,7 @@ class TestDemo:
         assert run("demo") == 0
         assert "1 poll from" in capsys.readouterr().out
         with duckdb.connect("warehouse/current/recoup.duckdb", read_only=True) as con:
-            assert con.execute("select count(*), max(source) from core.polls").fetchall() == [(4, "simulator")]
+            assert con.execute("select count(*), max(source) from core.polls").fetchall() == [(3, "simulator")]
 
         monkeypatch.setenv("RECOUP_API_KEY", "recoup_sk_real")
         for command in ("demo", "poll", "nightly", "dev"):

@@ -4,15 +4,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import cron
 from pipelines.archive import PollEnd
-from tests.bodies import NOON, Bench, body, iso, run, runs_body, task
+from tests.bodies import NOON, Bench, body, few, iso, run, runs_body, task
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-few = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 HOURLY, DAILY, WEEKLY = "0 * * * *", "0 9 * * *", "0 9 * * 1"
 
 
@@ -93,6 +92,87 @@ def test_any_interleaving_of_polls_runs_and_outages_keeps_the_sum(
     truth = existed(bench, source)
     answered = {tick for tick in runs | missing if min(truth, default=now) <= tick <= max(truth, default=now)}
     assert answered == truth
+
+
+@few
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 30), st.sampled_from(["poll", "poll", "outage", "nothing", "off", "on", "recron", "gone"])
+        ),
+        min_size=3,
+        max_size=7,
+    )
+)
+def test_whatever_becomes_of_the_schedule_no_run_is_lost_unseen(
+    tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[int, str]]
+) -> None:
+    """Schedules replaced, changed and deleted where nobody looks: then the count may be too high, never too low.
+
+    One change between two looks: what began and ended between them has left no trace at all.
+    """
+    bench, source = Bench(tmp_path_factory.mktemp("bound")), Source(HOURLY, NOON - DAY)
+    now, is_gone, has_changed = NOON, False, False
+    for step, kind in [(0, "poll"), *plan, (1, "poll"), (1, "poll")]:
+        now += step * HOUR + timedelta(seconds=17)
+        source.advance(now)
+        if kind in ("poll", "outage"):
+            shown = [] if is_gone else [source.task(now, outage=kind == "outage")]
+            bench.poll(now, [task("other", trigger_schedule_id=None), *shown])
+            has_changed &= kind == "outage"
+            continue
+        if has_changed or kind == "nothing":
+            continue
+        has_changed = True
+        if kind in ("off", "on"):
+            source.schedule_id += "" if source.enabled or kind == "off" else "'"
+            source.enabled = kind == "on" and not is_gone
+        elif kind == "recron":
+            source.schedule = "*/20 * * * *" if source.schedule == HOURLY else HOURLY
+        elif kind == "gone":
+            is_gone, source.enabled = True, False
+    runs, missing = accounted(bench)
+    assert not runs & missing, "nothing is counted twice"
+    row = bench.rows("from core.tasks where task_id = 'task_1'")[0]
+    until = row["deleted_at"] or row["observed_until_at"] - timedelta(seconds=60)
+    existed = {tick for tick, _ in source.created if row["observed_from_at"] <= tick < until}
+    assert existed <= runs | missing
+    assert runs <= {tick for tick, _ in source.created}, "no run is invented"
+
+
+def test_a_cron_changed_inside_a_hole_counts_by_both(tmp_path: Path) -> None:
+    """Hourly became every 20 minutes at an unknown time: so many may be lost, not as few as by the old one."""
+    bench, source = Bench(tmp_path), Source(HOURLY, NOON - DAY)
+    for now in (NOON + timedelta(minutes=5), NOON + timedelta(hours=4, minutes=5)):
+        source.advance(now)
+        bench.poll(now, [source.task(now)])
+        source.schedule = "*/20 * * * *"
+    runs, missing = accounted(bench)
+    assert {tick for tick, _ in source.created if tick >= NOON - 4 * HOUR} == runs | missing
+    assert bench.one("select schedule from core.coverage_gaps") == "*/20 * * * *"
+
+
+def test_what_ran_between_the_last_look_and_the_deletion_is_missing(tmp_path: Path) -> None:
+    bench, source = Bench(tmp_path), Source(HOURLY, NOON - DAY)
+    source.advance(NOON + timedelta(minutes=5))
+    bench.poll(NOON + timedelta(minutes=5), [task("other"), source.task(NOON + timedelta(minutes=5))])
+    row = bench.poll(NOON + timedelta(hours=2, minutes=30), [task("other")])
+    assert (row["deleted_task_count"], row["missing_run_count"]) == (1, 2)
+    gap = bench.rows("from core.coverage_gaps")[0]
+    assert (gap["cause"], gap["to_at"]) == ("schedule_replaced", NOON + timedelta(hours=2, minutes=30))
+
+
+def test_a_task_that_was_only_hidden_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
+    """Taken for deleted by one poll, then back with the same schedule and all its runs in the meantime."""
+    bench, source = Bench(tmp_path), Source(HOURLY, NOON - DAY)
+    for hours, is_hidden in ((0, False), (3, True), (9, False)):
+        now = NOON + hours * HOUR + timedelta(minutes=5)
+        source.advance(now)
+        bench.poll(now, [task("other"), *([] if is_hidden else [source.task(now)])])
+    runs, missing = accounted(bench)
+    assert not runs & missing
+    assert runs | missing == {tick for tick, _ in source.created if tick >= NOON - 4 * HOUR}
+    assert sorted(missing) == [NOON + n * HOUR for n in (1, 2, 3, 4)]
 
 
 def test_an_overflowing_window_counts_the_ticks_strictly_between(tmp_path: Path) -> None:

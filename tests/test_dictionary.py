@@ -18,7 +18,7 @@ TABLES = yaml.safe_load(semantic_layer(models()))["tables"]
 
 
 def test_generated_documents_are_up_to_date() -> None:
-    assert stale(models()) == [], "run `python -m pipelines.generated_docs` and commit what it writes"
+    assert stale(models()) == [], "run `make docs` and commit what it writes"
 
 
 def test_a_changed_description_makes_all_of_them_stale(tmp_path: Path) -> None:

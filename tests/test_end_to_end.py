@@ -24,7 +24,7 @@ def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, 
         accounts = sorted({task.account_id for task in simulator.truth().tasks})
         settings = Settings.load(
             warehouse_dir=folder, api_url=origin, api_key="recoup_sk_simulated", account_ids=",".join(accounts),
-            privacy_key="k", details_per_poll=400, max_attempts=1,
+            privacy_key="k", details_per_poll=60, max_attempts=1,
         )  # fmt: skip
         defs = build_defs(settings=settings, clock=lambda: simulator.now)
         step = timedelta(days=1) / polls_a_day
@@ -39,7 +39,7 @@ def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, 
         return settings, simulator.truth()
 
 
-@pytest.fixture(params=[pytest.param((2, 4), id="2 days"), pytest.param((30, 5), id="30 days", marks=pytest.mark.slow)])
+@pytest.fixture(params=[pytest.param((1, 4), id="1 day"), pytest.param((30, 5), id="30 days", marks=pytest.mark.slow)])
 def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Settings, Truth]]:
     yield lived_through(tmp_path, *request.param)
 

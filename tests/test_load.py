@@ -6,14 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.archive import PollEnd
-from tests.bodies import ACCOUNT, NOON, Bench, body, iso, run, runs_body, task
+from tests.bodies import ACCOUNT, NOON, Bench, body, few, iso, run, runs_body, task
 
 HOUR = timedelta(hours=1)
-few = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import click
 
 from pipelines.clock import Clock, utc_now
 from pipelines.commands.options import AT
-from pipelines.figures import place
+from pipelines.figures import count, place
 
 if TYPE_CHECKING:
     from pipelines.checks import CheckResult
@@ -145,17 +145,17 @@ def rebuild() -> None:
     from pipelines.settings import Settings
 
     with working("reading the archive") as steps:
-        count = rebuilding.rebuild(Settings.load(), progress=steps.of)
-    click.echo(f"rebuilt from {count:,} polls; next: recoup-warehouse build && recoup-warehouse publish")
+        polls = rebuilding.rebuild(Settings.load(), progress=steps.of)
+    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse build && recoup-warehouse publish")
 
 
 def tell_poll(summary: "PollSummary") -> None:
     """Say in a line or two what a poll brought, and what is odd about it."""
     row = summary.row
     click.echo(
-        f"poll {row['status']}: {row['task_count']:,} tasks ({row['new_task_count']:,} new), "
-        f"{row['run_count']:,} runs in view ({row['new_run_count']:,} new), "
-        f"{row['missing_run_count']:,} runs lost between polls"
+        f"poll {row['status']}: {count(row['task_count'], 'task')} ({row['new_task_count']:,} new), "
+        f"{count(row['run_count'], 'run')} in view ({row['new_run_count']:,} new), "
+        f"{count(row['missing_run_count'], 'run')} lost since the last poll"
     )
     for reason in row["suspect_reasons"]:
         click.echo(f"  suspect: {reason}", err=True)
@@ -166,7 +166,7 @@ def tell_poll(summary: "PollSummary") -> None:
             err=True,
         )
     if row["quarantined_count"]:
-        click.echo(f"  {row['quarantined_count']:,} rejects in core.quarantine, each with its reason", err=True)
+        click.echo(f"  {count(row['quarantined_count'], 'reject')} in core.quarantine, with the reason", err=True)
 
 
 def tell_checks(results: Sequence["CheckResult"]) -> None:

@@ -1,39 +1,76 @@
-"""The command that writes the published copy in another format: export. How it is written belongs to export.py."""
+"""The command that writes the published copy for other tools: export.
+
+How it is written belongs to export.py and superset_bundle.py.
+"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from pipelines.layout import Layout
+
 
 @click.command()
-@click.option("--format", "file_format", type=click.Choice(["parquet"]), default="parquet", show_default=True)
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["parquet", "superset"]),
+    default="parquet",
+    show_default=True,
+    help="parquet: the data; superset: database, datasets and dashboard for Apache Superset.",
+)
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     required=True,
-    help="Folder to write; an earlier export there is replaced whole.",
+    help="Folder (parquet) or zip file (superset) to write; an earlier export there is replaced whole.",
 )
 def export(file_format: str, out: Path) -> None:
-    """Write the published copy as Parquet files, for tools that do not read DuckDB.
+    """Write the published copy for other tools: as Parquet files, or as what Superset imports.
 
     \b
     Examples:
       recoup-warehouse export --format parquet --out exported
       recoup-warehouse query "from 'exported/marts/spend_daily/**/*.parquet'"
+      recoup-warehouse export --format superset --out recoup-superset.zip
 
-    One folder per table, `<schema>/<table>/`, and in it one folder per day (`date=2026-08-20/`) where the table has
-    days. All of one snapshot; readers of the folder see the old export or the new one, never half of one.
+    Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one
+    snapshot; readers see the old export or the new one, never half of one. Superset: see docs/bi/superset/README.md.
     """
+    from pipelines.settings import Settings
+
+    layout = Settings.load().layout
+    if file_format == "superset":
+        _export_superset(layout, out)
+    else:
+        _export_parquet(layout, out)
+
+
+def _export_parquet(layout: "Layout", out: Path) -> None:
     from pipelines.console import working
     from pipelines.export import export_parquet
     from pipelines.figures import count, place
-    from pipelines.settings import Settings
 
-    with working(f"writing {file_format}") as steps:
-        written = export_parquet(Settings.load().layout, out, progress=steps.count)
+    with working("writing Parquet") as steps:
+        written = export_parquet(layout, out, progress=steps.count)
     rows = sum(written.row_counts.values())
     tables = count(len(written.row_counts), "table")
     click.echo(f"exported snapshot {written.snapshot_number}: {place(written.folder)} ({tables}, {rows:,} rows)")
+
+
+def _export_superset(layout: "Layout", out: Path) -> None:
+    from pipelines.figures import count, place
+    from pipelines.models import load_models
+    from pipelines.superset_bundle import bundle, write_bundle
+
+    files = bundle(load_models(), layout.published_file)
+    write_bundle(files, out)
+    charts = count(sum(name.startswith("charts/") for name in files), "chart")
+    click.echo(
+        f"wrote {place(out.absolute())} ({charts} over {layout.published_file}); import it as docs/bi/superset says"
+    )
 
 
 COMMANDS = (export,)

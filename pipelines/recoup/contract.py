@@ -4,9 +4,10 @@ Field meanings are in docs/source.md. TypedDicts: only validity matters, no obje
 quarantine do not belong here (gate.py).
 """
 
+from functools import cache
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AwareDatetime, ConfigDict, FailFast, Field, GetPydanticSchema, TypeAdapter, with_config
+from pydantic import AwareDatetime, ConfigDict, Field, GetPydanticSchema, TypeAdapter, with_config
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
@@ -148,8 +149,13 @@ class Task(TypedDict):
     artist_name: NotRequired[Text]
 
 
-TASKS: TypeAdapter[list[Task]] = TypeAdapter(Annotated[list[Task], FailFast()])
-RUNS: TypeAdapter[list[Run]] = TypeAdapter(Annotated[list[Run], FailFast()])
-TASK: TypeAdapter[Task] = TypeAdapter(Task)
-RUN: TypeAdapter[Run] = TypeAdapter(Run)
-ATTEMPT: TypeAdapter[Attempt] = TypeAdapter(Attempt)
+@cache
+def task_adapter() -> TypeAdapter[Task]:
+    """Return the judge of tasks; made when first needed, since most processes never need it (first_look.py)."""
+    return TypeAdapter(Task)
+
+
+@cache
+def run_adapter() -> TypeAdapter[Run]:
+    """Return the judge of runs."""
+    return TypeAdapter(Run)

@@ -13,7 +13,6 @@ from pipelines.report.queries import Row
 
 # What is wrong outranks what is merely off; each has a word beside its colour.
 TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}
-RECENT_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,7 @@ class Line:
     below: str
     state: str
     tone: str
+    streak: str
     words: str
     marks: str
     cells: Sequence[Cell]
@@ -54,16 +54,7 @@ class Error:
     is_new: bool
 
 
-COLUMNS = (
-    "State",
-    "Last run",
-    "Fails in a row",
-    "Fails, 7 days",
-    "Fails, 30 days",
-    "Spend, 30 days",
-    "Next due",
-    "Known",
-)
+COLUMNS = ("State", "Last run", "Fails, 7 days", "Fails, 30 days", "Spend, 30 days", "Next due", "Known")
 
 
 def state(row: Row) -> str:
@@ -86,7 +77,7 @@ def board(rows: Sequence[Row]) -> list[Line]:
 
 
 def _line(row: Row, name: str) -> Line:
-    now = state(row)
+    now, streak = state(row), row["failure_streak_count"] or 0
     model = row["model"] or DEFAULT_MODEL
     below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"]]))
     searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
@@ -96,6 +87,7 @@ def _line(row: Row, name: str) -> Line:
         below=below,
         state=now,
         tone=TONES[now],
+        streak=f"{streak:,} in a row" if streak > 1 and now == "failing" else "",
         words=" ".join(text.lower() for text in searched if text),
         marks=" ".join(mark.replace(" ", "-") for mark in marks),
         cells=_cells(row),
@@ -103,11 +95,11 @@ def _line(row: Row, name: str) -> Line:
 
 
 def _cells(row: Row) -> list[Cell]:
-    last, streak = row["last_run_at"], row["failure_streak_count"]
+    last = row["last_run_at"]
     wasted = row["wasted_cents_30d"]
+    since = f"observed since {row['first_seen_at']:%Y-%m-%d}" if row["coverage_status_30d"] == "unknown" else ""
     return [
         Cell(instant(last), (row["last_outcome"] or "").replace("_", " "), _seconds(last)),
-        Cell(figures.NOTHING if last is None else f"{streak:,}", "", streak),
         _rate(row, "7d"),
         _rate(row, "30d"),
         Cell(
@@ -116,7 +108,7 @@ def _cells(row: Row) -> list[Cell]:
             None if row["total_cents_30d"] is None else float(row["total_cents_30d"]),
         ),
         Cell(instant(row["next_tick_at"]), "overdue" if row["is_overdue"] else "", _seconds(row["next_tick_at"])),
-        Cell(coverage(row, "_30d"), "", row["runs_missing_count_30d"]),
+        Cell(coverage(row, "_30d"), since, row["runs_missing_count_30d"]),
     ]
 
 

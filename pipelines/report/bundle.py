@@ -17,13 +17,11 @@ def javascript() -> str:
         kept = cache_dir() / f"vega-{version('vl-convert-python')}.js.gz"
     except RuntimeError:  # A user without a home.
         return _bundled()
-    try:
-        # A damaged file fails its checksum.
-        return gzip.decompress(kept.read_bytes()).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+    text = _kept(kept)
+    if not text:
         text = _bundled()
         _keep(kept, text)
-        return text
+    return text
 
 
 def cache_dir() -> Path:
@@ -36,6 +34,14 @@ def _bundled() -> str:
     import vl_convert
 
     return str(vl_convert.javascript_bundle())  # type: ignore[call-arg]  # The stub forgets the default.
+
+
+def _kept(kept: Path) -> str:
+    try:
+        # A damaged file fails its checksum, or is empty.
+        return gzip.decompress(kept.read_bytes()).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        return ""
 
 
 def _keep(kept: Path, text: str) -> None:

@@ -105,8 +105,8 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
     """Spend by model or by account, most first."""
     form, factor = look.unit([row["total_cents"] for _, row in rows])
     values = [
-        {"name": name, "state": part, "order": order, "amount": amount} | _money_values(row)
-        for name, row in rows
+        {"name": name, "rank": rank, "state": part, "order": order, "amount": amount} | _money_values(row)
+        for rank, (name, row) in enumerate(rows)
         for part, order, amount in look.halves(row, factor)
     ]
     drawn = (
@@ -114,7 +114,7 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
         .mark_bar()
         .encode(
             x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(tickCount=4, **form)),
-            y=look.names([name for name, _ in rows]),
+            y=look.names(),
             color=look.colours(palette, look.spend_key(palette)),
             order="order:O",
             tooltip=look.tips(name=what, total="spend", wasted="of it wasted", runs="runs"),
@@ -126,10 +126,11 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
 def worst_tasks(rows: Named, palette: Palette) -> Spec:
     """Failure rates in their intervals, the surely worst first."""
     values: list[Spec] = [
-        {"name": name, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row) for name, row in rows
+        {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row)
+        for rank, (name, row) in enumerate(rows)
     ]
     base = look.chart(values).encode(
-        y=look.names([name for name, _ in rows]),
+        y=look.names(),
         tooltip=look.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
     )
     low, level = (
@@ -145,10 +146,10 @@ def worst_tasks(rows: Named, palette: Palette) -> Spec:
 
 def adherence(rows: Named, palette: Palette) -> Spec:
     """Task by day: how many of the ticks that could be judged ran on time."""
-    in_order = list(dict.fromkeys(name for name, _ in rows))
     counts = ("expected_count", "on_time_count", "late_count", "missed_count", "unobservable_count")
     values = [
         {"date": row["date"].isoformat(), "day": _day(row), "name": name, "state": heat_step(row["adherence_ratio"])}
+        | {"rank": row["task_rank"]}
         | {field: f"{row[field]:,}" for field in counts}
         for name, row in rows
     ]
@@ -158,33 +159,36 @@ def adherence(rows: Named, palette: Palette) -> Spec:
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
             x=look.days(),
-            y=look.names(in_order),
+            y=look.names(),
             color=look.colours(palette, heat_key(palette)),
             tooltip=look.tips(name="task", day="day", **said),
         )
     )
-    return look.spec(drawn, 20 * len(in_order), "Schedule adherence by task and day", palette)
+    return look.spec(drawn, 20 * len({name for name, _ in rows}), "Schedule adherence by task and day", palette)
 
 
 def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
     """Runs that slipped past the polls by cause, and how many of them were found again."""
+    # No ticks at halves of runs.
+    ticks = min(4, max(row["slipped_count"] for row in causes))
     values = [
         {
             "name": CAUSE_WORDS[row["cause"]],
+            "rank": rank,
             "state": part,
             "order": order,
             "count": row[field],
             "says": f"{row[field]:,}",
         }
-        for row in causes
+        for rank, row in enumerate(causes)
         for part, order, field in ((MISSING, 0, "missing_count"), (RECOVERED, 1, "recovered_count"))
     ]
     drawn = (
         look.chart(values)
         .mark_bar()
         .encode(
-            x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1)),
-            y=look.names([CAUSE_WORDS[row["cause"]] for row in causes]),
+            x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=ticks)),
+            y=look.names(),
             color=look.colours(palette, cause_key(palette)),
             order="order:O",
             tooltip=look.tips(name="cause", state="runs", says="number"),

@@ -74,6 +74,8 @@ def spec(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, height: int, descri
         "autosize": {"type": "fit-x", "contains": "padding"},
         "background": palette.ground if is_picture else "transparent",
         "config": {
+            # The chart as a whole has a description and a table; its thousand marks need no words of their own.
+            "aria": False,
             "font": FONT,
             "view": {"stroke": None},
             "axis": words | lines,
@@ -101,10 +103,13 @@ def side(**options: Any) -> alt.Axis:
     return alt.Axis(minExtent=SIDE_WIDTH, maxExtent=SIDE_WIDTH, labelPadding=6, **options)
 
 
-def names(in_order: Sequence[str]) -> alt.Y:
-    """A vertical axis of names, as they come."""
+def names() -> alt.Y:
+    """A vertical axis of names, by the field `rank`.
+
+    A list of names to sort by would become part of an expression; names come from the API and stay data.
+    """
     axis = alt.Axis(ticks=False, domain=False, labelPadding=8)
-    return alt.Y("name:N", title=None, sort=list(in_order), axis=axis)
+    return alt.Y("name:N", title=None, sort=alt.EncodingSortField("rank", op="min"), axis=axis)
 
 
 def tips(**titles: str) -> list[alt.Tooltip]:

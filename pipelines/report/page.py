@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {
     "simulator": "a simulated Recoup API",
     "file": "saved response bodies",
-    "none": "nothing: no poll was loaded yet",
+    "none": "nothing yet, since no poll was loaded",
 }
 
 
@@ -64,7 +64,7 @@ def context(answers: Answers) -> dict[str, Any]:
     return {
         "info": info,
         "as_of": figures.moment(info["built_at"]),
-        "last_poll": figures.moment(info["polls_until"]) if info["polls_until"] else "none was loaded yet",
+        "last_poll": figures.moment(info["polls_until"]) if info["polls_until"] else "none",
         "source": SOURCES.get(info["source"], "the Recoup API"),
         "is_simulated": info["source"] == "simulator",
         "warnings": _warnings(answers),
@@ -90,7 +90,9 @@ def _failing(answers: Answers) -> Card:
     bounds = figures.interval(totals["failure_ratio_low"], totals["failure_ratio_high"])
     failing = sum(board.state(row) == "failing" for row in answers.health)
     text = f"{totals['failed_count']:,} of {figures.count(totals['n'], 'run')}; 95 % interval {bounds}"
-    return Card(title, figures.share(totals["failure_ratio"]), text, "bad", [_now_failing(failing)])
+    return Card(
+        title, figures.share(totals["failure_ratio"]), text, "bad" if failing else "plain", [_now_failing(failing)]
+    )
 
 
 def _now_failing(number: int) -> str:

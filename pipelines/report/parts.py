@@ -16,6 +16,7 @@ NOT_OBSERVED = "not observed"
 NO_RUN_ENDED = "no run ended"
 DEFAULT_MODEL = "(the server's default)"
 NO_TASK = "(task not known)"
+NO_ACCOUNT = "(account not known)"
 NO_TITLE = "(untitled)"
 
 COVERAGE_WORDS = {"complete": "complete", "gap": "runs are missing", "unknown": "not known whole"}
@@ -98,7 +99,12 @@ def title(row: Row) -> str:
     """Write a task's title on one line; where there is none, say so."""
     if row["task_id"] is None:
         return NO_TASK
-    return " ".join((row["title"] or "").split()) or NO_TITLE
+    return one_line(row["title"]) or NO_TITLE
+
+
+def one_line(text: str | None) -> str:
+    """Fold a text from the API into one line; what cannot be seen, like a change of direction, is left out."""
+    return "".join(char for char in " ".join((text or "").split()) if char.isprintable())
 
 
 def instant(at: Any) -> str:

@@ -11,19 +11,19 @@ from pipelines.report.look import PAGE, spend_key
 from pipelines.report.parts import (
     CAUSE_WORDS,
     DEFAULT_MODEL,
-    NO_TASK,
+    NO_ACCOUNT,
     Figure,
     Table,
     coverage,
     instant,
     money,
+    one_line,
     rate,
     share,
     task_names,
 )
 from pipelines.report.queries import (
     ACCOUNTS_SHOWN,
-    DAYS_SHOWN,
     HEAT_TASKS_SHOWN,
     MODELS_SHOWN,
     WINDOW_DAYS,
@@ -78,7 +78,7 @@ def completeness(answers: Answers) -> Figure:
         "How far to trust each day",
         "On days with missing runs the rate above may be too high or too low. Today is open until it is over.",
         table,
-        charts.completeness_band(answers.days, PAGE) if answers.days else None,
+        charts.completeness_band(answers.days, PAGE) if any(row["task_count"] for row in answers.days) else None,
         "No day has been observed yet.",
         charts.known_key(PAGE),
     )
@@ -100,7 +100,7 @@ def _spend_by_day(answers: Answers) -> Figure:
     )
     return Figure(
         "spend-days",
-        f"Spend by day, last {min(DAYS_SHOWN, max(len(answers.days), 1))} days",
+        f"Spend by day, last {figures.count(len(answers.days), 'day')}",
         NOT_THE_MODEL + " Wasted is the whole cost of runs that failed.",
         table,
         charts.spend_over_time(answers.days, PAGE) if _spent(answers.days) else None,
@@ -110,8 +110,8 @@ def _spend_by_day(answers: Answers) -> Figure:
 
 
 def _spend_by(answers: Answers) -> list[Figure]:
-    models = [(row["name"] or DEFAULT_MODEL, row) for row in answers.models]
-    accounts = [(row["name"] or NO_TASK, row) for row in answers.accounts]
+    models = [(one_line(row["name"]) or DEFAULT_MODEL, row) for row in answers.models]
+    accounts = [(one_line(row["name"]) or NO_ACCOUNT, row) for row in answers.accounts]
     return [
         _named_spend("spend-models", "model", models, MODELS_SHOWN),
         _named_spend("spend-accounts", "account", accounts, ACCOUNTS_SHOWN),
@@ -194,16 +194,13 @@ def causes(answers: Answers) -> Figure:
         ],
         frozenset({1, 2, 3, 4}),
     )
-    counted = any(row["slipped_count"] for row in answers.causes)
     return Figure(
         "causes",
         "What slipped past the polls, and why",
         "Counted by cron: runs that were due and could not be seen. Some were found again through the runs endpoint.",
         table,
-        charts.missing_by_cause(answers.causes, PAGE) if counted else None,
-        "No run is known to have slipped past the polls."
-        if not answers.causes
-        else "Holes of unknown size; see the table.",
+        charts.missing_by_cause(answers.causes, PAGE) if answers.causes else None,
+        "No run is known to have slipped past the polls.",
         charts.cause_key(PAGE),
     )
 

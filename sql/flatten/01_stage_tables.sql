@@ -17,21 +17,28 @@ create or replace table stage.runs as
 select
     null::integer as response_number,
     null::integer as position,
-    null::timestamptz as observed_at,
-    *
+    *,
+    null::varchar[] as tags
 from core.runs
 limit 0;
-
-create or replace table stage.tags (run_id varchar, tags varchar[], updated_at timestamptz, response_number integer, position integer);
 
 create or replace table stage.attempts as
 select
     null::integer as response_number,
     null::integer as position,
-    null::timestamptz as observed_at,
     *
 from core.attempts
 limit 0;
 
--- Runs that this poll writes; empty until the merge.
+-- What later steps find, empty until a step has something to find (load.py leaves out those that have not).
+create or replace temp table new_versions (is_opening boolean);
+
+create or replace temp table departed (run_id varchar, last_seen_at timestamptz);
+
+create or replace temp table absent (task_id varchar);
+
+create or replace temp table deletable (task_id varchar);
+
+create or replace temp table known_runs (run_id varchar);
+
 create or replace temp table changed_runs (run_id varchar);

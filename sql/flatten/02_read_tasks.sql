@@ -1,10 +1,11 @@
--- One NDJSON line per changed task: {"n": response, "i": position, "w": runs before quarantine, "h": hash, "t": task}.
+-- One NDJSON line per changed task: {"n": response, "i": position, "o": observed at, "w": runs before quarantine, "h": hash,
+-- "t": task}.
 create or replace temp table batch as
 select
     n as response_number,
     i as position,
     h as task_hash,
-    r.observed_at,
+    o as observed_at,
     w as window_count,
     t
 from read_json(
@@ -12,7 +13,7 @@ from read_json(
     format = 'newline_delimited',
     maximum_object_size = getvariable('largest_line'),
     columns = {
-        n: 'INTEGER', i: 'INTEGER', w: 'INTEGER', h: 'VARCHAR',
+        n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', w: 'INTEGER', h: 'VARCHAR',
         t: 'STRUCT(
             id VARCHAR, title VARCHAR, prompt VARCHAR, schedule VARCHAR, account_id VARCHAR, artist_account_id VARCHAR,
             enabled BOOLEAN, trigger_schedule_id VARCHAR, model VARCHAR, last_run TIMESTAMPTZ, next_run TIMESTAMPTZ,
@@ -20,9 +21,7 @@ from read_json(
             owner_email VARCHAR, trigger_lookup_failed BOOLEAN, artist_name VARCHAR, recent_runs {run_struct}[]
         )'
     }
-)
-left join stage_responses as r
-    on r.response_number = n;
+);
 
 insert into stage.tasks
 select

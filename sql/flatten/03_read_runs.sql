@@ -1,10 +1,11 @@
--- One NDJSON line per run of /api/tasks/runs: {"n": response, "i": position, "k": kind, "r": run}. Rows of the listing carry no task:
+-- One NDJSON line per run of /api/tasks/runs: {"n": response, "i": position, "o": observed at, "k": kind,
+-- "r": run}. Rows of the listing carry no task:
 -- payload.externalId names it (it survives the deletion of the schedule), then schedule.externalId.
 create or replace temp table run_batch as
 select
     n as response_number,
     i as position,
-    p.observed_at,
+    o as observed_at,
     coalesce(
         case when json_type(r.payload) = 'OBJECT' then json_extract_string(r.payload, '$.externalId') end,
         r.schedule.externalId
@@ -16,10 +17,8 @@ from read_json(
     getvariable('stage_file'),
     format = 'newline_delimited',
     maximum_object_size = getvariable('largest_line'),
-    columns = {n: 'INTEGER', i: 'INTEGER', k: 'VARCHAR', r: '{run_struct}'}
+    columns = {n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', k: 'VARCHAR', r: '{run_struct}'}
 )
-left join stage_responses as p
-    on p.response_number = n
 -- The listing mixes all kinds of runs of the account; only those of the kind that windows show are scheduled tasks.
 where k = 'run'
     or r.taskIdentifier in (

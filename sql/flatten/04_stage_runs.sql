@@ -3,7 +3,6 @@ insert into stage.runs by name
 select
     response_number,
     position,
-    observed_at,
     r.id as run_id,
     task_id,
     coalesce(r.schedule.id, schedule_id) as schedule_id,
@@ -65,20 +64,11 @@ select
     getvariable('poll_id') as first_poll_id,
     observed_at as first_observed_at,
     observed_at as last_observed_at,
-    case when r.attemptCount is not null or r.triggerFunction is not null then observed_at end as details_observed_at
+    case when r.attemptCount is not null or r.triggerFunction is not null then observed_at end as details_observed_at,
+    list_transform(r.tags, lambda tag: scrubbed(tag)) as tags
 from run_batch
 left join core.statuses as s
     on s.status = r.status;
-
-insert into stage.tags
-select
-    r.id,
-    list_transform(r.tags, lambda tag: scrubbed(tag)),
-    r.updatedAt,
-    response_number,
-    position
-from run_batch
-where r.tags is not null;
 
 insert into stage.attempts by name
 with unnested as (
@@ -96,7 +86,6 @@ with unnested as (
 select
     response_number,
     position,
-    observed_at,
     a.id as attempt_id,
     run_id,
     a.status as status,

@@ -151,15 +151,6 @@ delete from core.tasks where task_id in (select task_id from merged_tasks);
 
 insert into core.tasks by name select * from merged_tasks;
 
-update core.tasks as t
-set
-    last_seen_at = o.observed_at,
-    last_poll_id = getvariable('poll_id'),
-    observed_until_at = case when o.is_unknown then t.observed_until_at else o.observed_at end
-from observed as o
-where o.task_id = t.task_id
-    and not o.is_changed;
-
 delete from core.upcoming_ticks
 where task_id in (
     select o.task_id

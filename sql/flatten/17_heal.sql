@@ -17,7 +17,8 @@ with pairs as (
     where m.recovered_run_id is null
         and taken.recovered_run_id is null
         and (
-            r.run_id in (select run_id from changed_runs)
+            r.first_poll_id = getvariable('poll_id')
+            or r.run_id in (select run_id from changed_runs)
             or m.gap_id in (select gap_id from core.coverage_gaps where detected_poll_id = getvariable('poll_id'))
         )
 

@@ -211,7 +211,8 @@ joined as (
         case when forecasts.remaining_tick_count > 0 then forecasts.remaining_cents else 0 end as remaining_cents,
         coalesce(forecasts.margin_cents, 0) as margin_cents,
         coalesce(missing.runs_missing_count, 0) as runs_missing_count,
-        exists (
+        -- Runs of which the task is not known yet: nobody knows how many more there are.
+        (budgets.account_id is null and spent.run_count > 0) or exists (
             select 1
             from unknown_days
             where unknown_days.account_id is not distinct from budgets.account_id

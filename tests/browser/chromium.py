@@ -7,6 +7,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -90,9 +91,9 @@ class Page:
         self.send("Page.navigate", url=file.as_uri() + fragment)
         self.until("document.documentElement?.dataset.drawn === 'true'")
 
-    def evaluate(self, script: str) -> Any:
+    def evaluate(self, script: str, **options: Any) -> Any:
         """Run a script in the page and return its value."""
-        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **options)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -135,8 +136,8 @@ def browser() -> Iterator[Page]:
     from_it, to_us = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         # Chromium reads its descriptor 3 and writes its descriptor 4.
-        script = f'exec "$0" "$@" 3<&{from_us} 4>&{to_us}'
-        command = ["sh", "-c", script, program, *FLAGS, f"--user-data-dir={profile}"]
+        script = f"import os, sys; os.dup2({from_us}, 3); os.dup2({to_us}, 4); os.execvp(sys.argv[1], sys.argv[1:])"
+        command = [sys.executable, "-c", script, program, *FLAGS, f"--user-data-dir={profile}"]
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(command, pass_fds=(from_us, to_us), stdin=quiet, stdout=quiet, stderr=quiet)
         os.close(from_us)

@@ -110,5 +110,12 @@ function taskBoard() {
   recall();
 }
 
+// Drawn charts push what is below them down, away from where a link pointed.
+function aim() {
+  const name = location.hash.slice(1);
+  const place = /^(q|show)=/.test(name) ? "tasks" : name;
+  document.getElementById(place)?.scrollIntoView({ behavior: "instant" });
+}
+
 taskBoard();
-drawCharts();
+drawCharts().then(aim);

@@ -1,0 +1,12 @@
+-- One NDJSON line per task whose bytes are known: {"n": response, "i": position, "o": observed at, "h": hash}.
+insert into stage.unchanged
+select
+    n,
+    i,
+    h,
+    o
+from read_json(
+    getvariable('stage_file'),
+    format = 'newline_delimited',
+    columns = {n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', h: 'VARCHAR'}
+);

@@ -1,0 +1,130 @@
+-- Upsert by run id of what core knows already or what this poll shows more than once. Candidates are ordered by
+-- updatedAt, then by when they were observed (what core has comes first); each column takes its last value that is not
+-- absent, so a list row never erases what a retrieve row told.
+create or replace temp table merged_runs as
+select * from core.runs limit 0;
+
+insert into merged_runs by name
+with candidates as (
+
+    select
+        true as is_staged,
+        * exclude (tags)
+    from stage.runs
+    where run_id in (select run_id from folded_ids)
+
+    union all by name
+
+    select
+        false as is_staged,
+        0 as response_number,
+        0 as position,
+        *
+    from known_runs
+
+),
+
+turns as (
+
+    select
+        *,
+        row_number() over (
+            partition by run_id
+            order by updated_at, is_staged, response_number, position
+        ) as turn
+    from candidates
+
+),
+
+folded as (
+
+    select
+        run_id,
+        arg_max(
+            columns(
+                lambda name: name not in (
+                    'run_id', 'is_staged', 'response_number', 'position', 'turn', 'total_cents', 'found_by',
+                    'first_poll_id', 'first_observed_at', 'last_observed_at', 'details_observed_at'
+                )
+            ),
+            turn
+        ),
+        case when bool_or(found_by = 'window') then 'window' else arg_min(found_by, first_observed_at) end
+            as found_by,
+        arg_min(first_poll_id, first_observed_at) as first_poll_id,
+        min(first_observed_at) as first_observed_at,
+        max(last_observed_at) as last_observed_at,
+        max(details_observed_at) as details_observed_at
+    from turns
+    group by run_id
+
+)
+
+select *, compute_cents + invocation_cents as total_cents
+from folded;
+
+-- Only those that differ are written again; that a run was seen again is not a difference.
+insert into changed_runs
+select run_id
+from (
+    select * exclude (last_observed_at) from merged_runs
+    except
+    select * exclude (last_observed_at) from known_runs
+);
+
+delete from core.runs
+where run_id in (select run_id from changed_runs);
+
+insert into core.runs by name
+select *
+from merged_runs
+where run_id in (select run_id from changed_runs);
+
+-- Tags are a set: the newest observation's set replaces the known one.
+create or replace temp table changed_tags as
+with newest as (
+
+    select
+        s.run_id,
+        list_sort(list_distinct(s.tags)) as tags
+    from (
+        select run_id, updated_at, tags
+        from stage.runs
+        where run_id in (select run_id from folded_ids)
+            and tags is not null
+        qualify row_number() over (
+            partition by run_id
+            order by updated_at desc, response_number desc, position desc
+        ) = 1
+    ) as s
+    inner join merged_runs as m
+        on m.run_id = s.run_id
+        and m.updated_at = s.updated_at
+
+),
+
+known as (
+
+    select
+        run_id,
+        list_sort(list(tag)) as tags
+    from core.run_tags
+    where run_id in (select run_id from folded_ids)
+    group by run_id
+
+)
+
+select n.*
+from newest as n
+left join known as k
+    on k.run_id = n.run_id
+where n.tags is distinct from coalesce(k.tags, []);
+
+delete from core.run_tags
+where run_id in (select run_id from changed_tags);
+
+insert into core.run_tags
+select
+    run_id,
+    unnest(tags)
+from changed_tags;
