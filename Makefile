@@ -53,4 +53,37 @@ clean: ## Remove .venv and caches; the warehouse stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup lock run dev report test lint types fmt docs clean
+
+.venv-superset/.ready: docs/bi/superset/requirements.lock
+	$(PYTHON) -m venv .venv-superset
+	$(BIN)/uv pip sync -q --require-hashes --python .venv-superset/bin/python docs/bi/superset/requirements.lock
+	@touch $@
+
+.venv-bi/.ready: docs/bi/requirements.lock
+	$(PYTHON) -m venv .venv-bi
+	$(BIN)/uv pip sync -q --require-hashes --python .venv-bi/bin/python docs/bi/requirements.lock
+	@touch $@
+
+superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback, to try the bundle
+	.venv-superset/bin/python docs/bi/superset/serve.py --home warehouse/superset
+
+bi: setup .venv-superset/.ready ## Import the bundle into a real Superset and compare each chart with the file
+	$(BIN)/python -m pytest -m slow tests/bi/test_superset.py
+
+test-bi: setup .venv-bi/.ready ## Run the code of docs/bi with the real clients
+	$(BIN)/python -m pytest -m slow tests/bi/test_clients.py
+
+browser: setup ## Look at the report in headless Chromium
+	$(BIN)/python -m pytest -m slow tests/browser
+
+torture: setup ## Readers of every kind while 200 copies are published and publishers are killed
+	$(BIN)/python -m pytest -m slow tests/torture
+
+test-slow: setup ## What takes longer: thirty simulated days, properties with more cases
+	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 -m "slow or not slow" tests/test_load.py tests/test_coverage.py \
+		tests/test_end_to_end.py tests/test_definitions.py tests/test_cli.py tests/test_simulator_truth.py tests/proof
+
+proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
+	$(BIN)/python -m benchmarks.proof
+
+.PHONY: help setup lock run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof

@@ -29,7 +29,9 @@ TASK = f"""STRUCT(
 STATEMENTS = f"""
 create temp table bodies as
 select unnest(tasks) as t
-from read_json('{{files}}', format = 'unstructured', maximum_object_size = {{size}}, columns = {{{{tasks: '{TASK}[]'}}}});
+from read_json(
+    '{{files}}', format = 'unstructured', maximum_object_size = {{size}}, columns = {{{{tasks: '{TASK}[]'}}}}
+);
 
 create table tasks as
 select t.* exclude (recent_runs, upcoming) from bodies;

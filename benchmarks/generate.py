@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", type=int, default=100_000, help=f"each with {WINDOW} runs")
     for data in data_sets(parser.parse_args().tasks):
-        print(data.folder, json.dumps(data.truth))  # noqa: T201
+        print(data.folder, json.dumps(data.truth))
 
 
 if __name__ == "__main__":

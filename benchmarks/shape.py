@@ -17,10 +17,37 @@ OBSERVED = datetime(2026, 8, 20, 23, 30, tzinfo=UTC)
 WINDOW = 5
 STATUSES = ("COMPLETED",) * 17 + ("FAILED", "CRASHED", "CANCELED")
 LETTERS = "0123456789abcdefghijklmnopqrstuv"
-WORDS = (
-    "artist release streams growth playlist chart report weekly listener market audience campaign social trend signal "
-    "booking venue catalog royalty editor mention follower single album remix studio session radio region"
-).split()
+WORDS = [
+    "artist",
+    "release",
+    "streams",
+    "growth",
+    "playlist",
+    "chart",
+    "report",
+    "weekly",
+    "listener",
+    "market",
+    "audience",
+    "campaign",
+    "social",
+    "trend",
+    "signal",
+    "booking",
+    "venue",
+    "catalog",
+    "royalty",
+    "editor",
+    "mention",
+    "follower",
+    "single",
+    "album",
+    "remix",
+    "studio",
+    "session",
+    "radio",
+    "region",
+]  # noqa: SIM905 - readable
 STACK = (
     "TypeError: fetch failed\n    at run (file:///app/src/tasks/customerPromptTask.mjs:58:18)\n"
     "    at async executor (file:///app/node_modules/worker/dist/execute.js:412:21)"

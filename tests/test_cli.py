@@ -298,6 +298,7 @@ class TestDemo:
         monkeypatch.setattr(demo, "MOST_POLLS", 2)
         monkeypatch.setenv("RECOUP_DETAILS_PER_POLL", "5")
 
+    @pytest.mark.slow
     def test_demo_continues_and_never_mixes(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -69,6 +69,7 @@ def test_loading_is_free_of_warnings_and_of_traces_on_disk(tmp_path: Path) -> No
     assert not (tmp_path / "untouched").exists()
 
 
+@pytest.mark.slow
 def test_the_workspace_validates(tmp_path: Path) -> None:
     settings = Settings.load(warehouse_dir=tmp_path)
     environment = os.environ | {
@@ -247,6 +248,7 @@ def broken_warehouse(plant: Plant) -> None:
         con.execute("insert into core.runs select * from core.runs limit 1")
 
 
+@pytest.mark.slow
 def test_a_failed_blocking_rule_keeps_the_published_copy(plant: Plant) -> None:
     broken_warehouse(plant)
     result = plant.execute("nightly")

@@ -174,6 +174,7 @@ RECORDED = json.loads((Path(__file__).parent / "data" / "cron_parser_ticks.json"
 @pytest.mark.parametrize(
     "expression", sorted({line[0] for line in RECORDED if re.fullmatch(r"[\d*/,]+ [\d*/,]+ \* \* [\d*]", line[0])})
 )
+@pytest.mark.slow
 def test_clock_changes_go_as_the_scheduler_itself_answered(expression: str) -> None:
     lines = [line for line in RECORDED if line[0] == expression]
     assert lines

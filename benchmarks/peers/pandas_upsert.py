@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+
 from benchmarks.peers.flatten import ATTEMPT_NAMES, OPAQUE, RUN_NAMES, TASK
 from benchmarks.peers.tables import bodies, connect, replace_upcoming, upsert
 
@@ -32,7 +33,9 @@ def frames_of(tasks: list[dict]) -> dict[str, pd.DataFrame]:
         runs[column] = [json.dumps(run[name]) if run.get(name) is not None else None for run in records]
     names = {name: column for name, column in (RUN_NAMES | NESTED).items() if name in runs}
     columns = [*names.values(), *OPAQUE.values()]
-    runs = runs.rename(columns=names)[columns].astype({"ttl": "str", "cost_in_cents": "str", "base_cost_in_cents": "str"})
+    runs = runs.rename(columns=names)[columns].astype(
+        {"ttl": "str", "cost_in_cents": "str", "base_cost_in_cents": "str"}
+    )
     attempts = pd.json_normalize(
         tasks, record_path=["recent_runs", "attempts"], meta=[["recent_runs", "id"]], max_level=0
     )

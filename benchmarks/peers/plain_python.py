@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel
+
 from benchmarks.peers.flatten import arrow, rows_of
 from benchmarks.peers.tables import bodies, connect, replace_upcoming, upsert
-from pydantic import AwareDatetime, BaseModel
 
 
 class Attempt(BaseModel):

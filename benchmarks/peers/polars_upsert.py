@@ -1,6 +1,7 @@
 """Peer: polars. `read_json` with a schema, explode and unnest per table, then `insert or replace` from the frame."""
 
 import polars as pl
+
 from benchmarks.peers.flatten import ATTEMPT_NAMES, OPAQUE, RUN_NAMES, TASK
 from benchmarks.peers.tables import bodies, connect, replace_upcoming, upsert
 
@@ -60,7 +61,12 @@ def frames_of(body: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return one frame per table."""
     tasks = body.select(pl.col("tasks").explode(empty_as_null=False)).unnest("tasks")
     runs = tasks.select(task_id="id", run="recent_runs").explode("run", empty_as_null=False).unnest("run")
-    attempts = runs.select(run_id="id", attempt="attempts").explode("attempt", empty_as_null=False).drop_nulls("attempt").unnest("attempt")
+    attempts = (
+        runs.select(run_id="id", attempt="attempts")
+        .explode("attempt", empty_as_null=False)
+        .drop_nulls("attempt")
+        .unnest("attempt")
+    )
     return {
         "tasks": tasks.select(list(TASK)),
         "runs": runs.select(

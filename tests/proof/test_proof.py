@@ -30,6 +30,7 @@ def proved(world: World, *, has_checks: bool = False) -> Verdict:
     return verdict
 
 
+@pytest.mark.slow
 def test_a_week_of_nights(tmp_path: Path) -> None:
     found = proved(watched(tmp_path, "nightly", 6, 16)).numbers
     assert found["observed_count"] > 100

@@ -1,0 +1,113 @@
+"""Growth: does the same poll cost the same on 5 M runs of history as on 50 k?
+
+Two warehouses with the same last week: one holds only that, the other ninety-nine weeks before it too, copied by SQL
+in time order, as polling would have left them. Then the same delta is loaded into copies of both, in turn.
+"""
+
+import argparse
+import shutil
+import tempfile
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.generate import DATA, DataSet, data_sets
+from benchmarks.measure import Taken, measure
+from benchmarks.run import OWN, Figure, keep
+
+TASKS = 10_000
+# Real run ids begin with their time; ids of other weeks must, too, or nobody could skip them.
+COPY_RUNS = """
+insert into core.runs by name
+select * replace (
+    printf('run_%x', epoch_ms(created_at - to_days({days}))) || substr(run_id, 16) as run_id,
+    created_at - to_days({days}) as created_at,
+    updated_at - to_days({days}) as updated_at,
+    started_at - to_days({days}) as started_at,
+    finished_at - to_days({days}) as finished_at,
+    first_observed_at - to_days({days}) as first_observed_at,
+    last_observed_at - to_days({days}) as last_observed_at,
+    details_observed_at - to_days({days}) as details_observed_at
+)
+from template.core.runs
+"""
+COPY_ATTEMPTS = """
+insert into core.attempts by name
+select a.* replace (
+    'attempt_{days}_' || substr(attempt_id, 9) as attempt_id,
+    printf('run_%x', epoch_ms(r.created_at - to_days({days}))) || substr(a.run_id, 16) as run_id,
+    a.created_at - to_days({days}) as created_at,
+    a.updated_at - to_days({days}) as updated_at
+)
+from template.core.attempts as a
+inner join template.core.runs as r using (run_id)
+"""
+COPY_TAGS = """
+insert into core.run_tags
+select printf('run_%x', epoch_ms(r.created_at - to_days({days}))) || substr(run_id, 16), tag
+from template.core.run_tags
+inner join template.core.runs as r using (run_id)
+"""
+
+
+def make_history(base: DataSet, weeks: int) -> Path:
+    """Return a warehouse folder whose core holds the last week and the `weeks - 1` before it; made once."""
+    folder = DATA / f"history-{weeks}"
+    if (folder / "ready").exists():
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    measure([OWN, "-m", "benchmarks.product", base.folder, folder, "0"])
+    work = folder / "work" / "recoup.duckdb"
+    template = work.with_name("template.duckdb")
+    shutil.copy(work, template)
+    with duckdb.connect(str(work), config={"memory_limit": "2GB", "checkpoint_threshold": "1GB"}) as con:
+        con.execute(f"set timezone = 'UTC'; attach '{template}' as template (read_only)")
+        for table in ("runs", "attempts", "run_tags"):
+            con.execute(f"delete from core.{table}")
+        for week in reversed(range(weeks)):
+            for statement in (COPY_RUNS, COPY_ATTEMPTS, COPY_TAGS):
+                con.execute(statement.format(days=7 * week) if week else _unchanged(statement))
+    template.unlink()
+    (folder / "ready").touch()
+    return folder
+
+
+def _unchanged(statement: str) -> str:
+    table = statement.split("insert into core.")[1].split()[0]
+    return f"insert into core.{table} from template.core.{table}"
+
+
+def load_delta(history: Path, delta: DataSet) -> tuple[Taken, int]:
+    """Load the delta into a copy; return the cost and the runs held then."""
+    with tempfile.TemporaryDirectory(dir=DATA) as name:
+        warehouse = Path(name) / "warehouse"
+        shutil.copytree(history, warehouse)
+        taken = measure([OWN, "-m", "benchmarks.product", delta.folder, warehouse, "1"])
+        with duckdb.connect(str(warehouse / "work" / "recoup.duckdb"), read_only=True) as con:
+            runs, ids = con.execute("select count(*), count(distinct run_id) from core.runs").fetchone() or (0, 0)
+    if runs != ids:
+        raise SystemExit(f"{runs - ids} runs are there twice")
+    return taken, runs
+
+
+def main() -> None:
+    """Measure in turn, keep the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weeks", type=int, default=100, help=f"{TASKS * 5:,} runs each")
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    base, delta = data_sets(TASKS)
+    expected = delta.truth["runs"] - base.truth["runs"]
+    figures = []
+    for _ in range(arguments.repeat):
+        for weeks in (1, arguments.weeks):
+            taken, runs = load_delta(make_history(base, weeks), delta)
+            if runs != weeks * base.truth["runs"] + expected:
+                raise SystemExit(f"{runs} runs, not {weeks * base.truth['runs'] + expected}")
+            figures.append(Figure(f"history_{weeks}", TASKS, taken, True, 0))
+            print(f"{runs:9,} runs {taken.wall_seconds:7.2f} s {taken.cpu_seconds:7.2f} s CPU {taken.peak_mb:5.0f} MB")
+    print(keep(figures))
+
+
+if __name__ == "__main__":
+    main()

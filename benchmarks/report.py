@@ -1,0 +1,178 @@
+"""Makes the tables and plots of docs/performance.md from the figures in data/results/. Nothing is measured here.
+
+The page's words are written by hand; what stands between the two marks is replaced.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import altair as alt
+
+from benchmarks.measure import ROOT
+from benchmarks.run import RESULTS
+
+PAGE = ROOT / "docs" / "performance.md"
+IMAGES = ROOT / "docs" / "img"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+RUNS_PER_TASK = 5
+TITLES = {
+    "floor": "floor: DuckDB alone, no checks, no keys",
+    "product_first": "this product, first load",
+    "product_again": "this product, the same bytes again",
+    "product_delta": "this product, 1 % of the tasks changed",
+    "polars_upsert": "polars, explode and upsert",
+    "dlt_arrow": "dlt, fed with Arrow flattened by hand",
+    "plain_python": "plain Python: pydantic, rows, Arrow",
+    "pandas_upsert": "pandas, json_normalize and upsert",
+    "dlt_nested": "dlt, nested",
+}
+AGAIN = ("product_again", "product_delta")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All measurements of one case at one size."""
+
+    name: str
+    tasks: int
+    walls: tuple[float, ...]
+    cpus: tuple[float, ...]
+    peaks: tuple[float, ...]
+    is_exact: bool
+
+    @property
+    def wall(self) -> float:
+        """Median seconds from start to end of the process."""
+        return median(self.walls)
+
+    @property
+    def cpu(self) -> float:
+        """Median CPU seconds."""
+        return median(self.cpus)
+
+
+def read() -> tuple[list[Row], list[dict[str, Any]]]:
+    """Return rows of all kept figures, and what each file was measured on."""
+    files = [json.loads(path.read_text("utf-8")) for path in sorted(RESULTS.glob("*.json"))]
+    grouped: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for file in files:
+        for figure in file["figures"]:
+            grouped[figure["name"], figure["tasks"]].append(figure)
+    return [_row(name, tasks, figures) for (name, tasks), figures in grouped.items()], files
+
+
+def _row(name: str, tasks: int, figures: list[dict[str, Any]]) -> Row:
+    taken = [figure["taken"] for figure in figures]
+    columns = [tuple(each[key] for each in taken) for key in ("wall_seconds", "cpu_seconds", "peak_mb")]
+    return Row(name, tasks, *columns, all(figure["is_exact"] for figure in figures))
+
+
+def size_table(rows: list[Row], tasks: int) -> str:
+    """One size, all cases: seconds with their spread, ratios to the floor and to this product."""
+    chosen = {row.name: row for row in rows if row.tasks == tasks and row.name in TITLES}
+    floor, first = chosen["floor"], chosen["product_first"]
+    lines = [
+        f"### {tasks * RUNS_PER_TASK:,} runs of {tasks:,} tasks",
+        "",
+        "| what | wall s, median (least to most) | CPU s | peak MB | wall / floor | CPU / floor | wall / product "
+        "| CPU / product | money exact | n |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in (name for name in TITLES if name in chosen):
+        row = chosen[name]
+        lines.append(
+            f"| {TITLES[name]} | {row.wall:.1f} ({min(row.walls):.1f} to {max(row.walls):.1f}) | {row.cpu:.1f} "
+            f"| {max(row.peaks):.0f} | {row.wall / floor.wall:.2f} | {row.cpu / floor.cpu:.2f} "
+            f"| {row.wall / first.wall:.3g} | {row.cpu / first.cpu:.3g} | {'yes' if row.is_exact else 'no'} "
+            f"| {len(row.walls)} |"
+        )
+    return "\n".join(lines)
+
+
+def history_table(rows: list[Row]) -> str:
+    """The same delta on little and on much history."""
+    chosen = sorted((row for row in rows if row.name.startswith("history_")), key=lambda row: _weeks(row))
+    if not chosen:
+        return ""
+    least = chosen[0]
+    lines = [
+        "### The same delta as history grows",
+        "",
+        "| runs in the warehouse | wall s, median (least to most) | CPU s | peak MB | wall / least | CPU / least | n |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in chosen:
+        lines.append(
+            f"| {_weeks(row) * row.tasks * RUNS_PER_TASK:,} | {row.wall:.2f} ({min(row.walls):.2f} to "
+            f"{max(row.walls):.2f}) | {row.cpu:.2f} | {max(row.peaks):.0f} | {row.wall / least.wall:.2f} "
+            f"| {row.cpu / least.cpu:.2f} | {len(row.walls)} |"
+        )
+    return "\n".join(lines)
+
+
+def _weeks(row: Row) -> int:
+    return int(row.name.removeprefix("history_"))
+
+
+def measured_on(files: list[dict[str, Any]]) -> str:
+    """Say when, and with what."""
+    last = files[-1]
+    versions = ", ".join(f"{name} {number}" for name, number in sorted(last["versions"].items()))
+    loads = [file["load_average"][0] for file in files]
+    return (
+        f"{files[0]['at'][:10]} to {last['at'][:10]}, {last['cores']} cores, Python {last['python']}, "
+        f"{last['system']}; {versions}. The machine was shared: load average at the end of a series {min(loads):.1f} to "
+        f"{max(loads):.1f}."
+    )
+
+
+def plots(rows: list[Row], tasks: int) -> list[Path]:
+    """Write the plots as SVG."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    first_loads = [row for row in rows if row.tasks == tasks and row.name in TITLES and row.name not in AGAIN]
+    order = [TITLES[row.name] for row in sorted(first_loads, key=lambda row: row.wall)]
+    table = [
+        {"loader": TITLES[row.name], "rate": tasks * RUNS_PER_TASK / row.wall, "peak": max(row.peaks)}
+        for row in first_loads
+    ]
+    growth = [
+        {"runs": row.tasks * RUNS_PER_TASK, "seconds": row.wall, "what": TITLES[row.name]}
+        for row in rows
+        if row.name in ("floor", "product_first", *AGAIN)
+    ]
+    bars = alt.Chart(alt.Data(values=table)).mark_bar(color="#4c78a8")
+    bars = bars.encode(y=alt.Y("loader:N", sort=order, title=None))
+    charts = {
+        "speed": bars.encode(x=alt.X("rate:Q", title="runs loaded per second (first load, median)")),
+        "memory": bars.encode(x=alt.X("peak:Q", title="peak memory, MB")),
+        "growth": alt.Chart(alt.Data(values=growth))
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("runs:Q", scale=alt.Scale(type="log"), title="runs in the answer"),
+            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), title="seconds, median"),
+            color=alt.Color("what:N", title=None),
+        ),
+    }
+    for name, chart in charts.items():
+        chart.properties(width=420).configure_axis(labelLimit=320).save(str(IMAGES / f"performance_{name}.svg"))
+    return [IMAGES / f"performance_{name}.svg" for name in charts]
+
+
+def main() -> None:
+    """Replace the figures of the page."""
+    rows, files = read()
+    sizes = sorted({row.tasks for row in rows if row.name == "floor"}, reverse=True)
+    compared = max((row.tasks for row in rows if row.name == "dlt_arrow"), default=sizes[0])
+    images = "\n".join(f"![{path.stem.split('_')[1]}](img/{path.name})" for path in plots(rows, compared))
+    parts = [measured_on(files), *(size_table(rows, tasks) for tasks in sizes), history_table(rows), images]
+    page = PAGE.read_text("utf-8")
+    head, tail = page.split(BEGIN)[0], page.split(END)[1]
+    PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(filter(None, parts)) + f"\n\n{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
