@@ -12,14 +12,14 @@ help: ## List the targets
 	@echo "Setting up .venv (once, about half a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
-	@$(BIN)/uv pip sync -q --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
-	@$(BIN)/uv pip install -q --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@$(BIN)/uv pip sync -q --system-certs --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install -q --system-certs --no-deps --no-build-isolation --python $(BIN)/python -e .
 	@touch $@
 
 setup: .venv/.ready ## Create or refresh .venv from the lock
 
 lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versions and hashes; no index is named)
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml -o requirements.lock
 
 run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, two simulated weeks)
@@ -56,12 +56,12 @@ clean: ## Remove .venv and caches; the warehouse stays
 
 .venv-superset/.ready: docs/bi/superset/requirements.lock
 	$(PYTHON) -m venv .venv-superset
-	$(BIN)/uv pip sync -q --require-hashes --python .venv-superset/bin/python docs/bi/superset/requirements.lock
+	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-superset/bin/python docs/bi/superset/requirements.lock
 	@touch $@
 
 .venv-bi/.ready: docs/bi/requirements.lock
 	$(PYTHON) -m venv .venv-bi
-	$(BIN)/uv pip sync -q --require-hashes --python .venv-bi/bin/python docs/bi/requirements.lock
+	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-bi/bin/python docs/bi/requirements.lock
 	@touch $@
 
 superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback, to try the bundle
