@@ -32,6 +32,7 @@ from pipelines.poll import poll
 from pipelines.publish import publish
 from pipelines.rebuild import rebuild
 from pipelines.recoup import gate
+from pipelines.report import write_report
 from pipelines.settings import Settings
 from pipelines.sqlfiles import run_flatten
 from pipelines.warehouse import Warehouse, open_published
@@ -257,13 +258,13 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
 
 
 def through_dagster(settings: Settings, source: Source) -> str:
-    """Run a good and a failing night as Dagster jobs; return all that their events say."""
-    job = build_defs(settings=settings, clock=lambda: TONIGHT).resolve_job_def("nightly")
+    """Run a good night and a refused poll as Dagster jobs; return all that their events say."""
+    defs = build_defs(settings=settings, clock=lambda: TONIGHT, write_report=write_report)
     told = ""
     with dg.DagsterInstance.get() as instance:
-        for status, answer in ((200, first_tasks()), (401, talkative("401").encode())):
+        for job, status, answer in (("nightly", 200, first_tasks()), ("poll", 401, talkative("401").encode())):
             source.answers = [(status, answer)]
-            result = job.execute_in_process(
+            result = defs.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
@@ -324,8 +325,10 @@ def test_the_report_and_dagsters_storage_hold_nothing_private(nights: Nights) ->
     layout = nights.settings.layout
     stored = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
     assert any(b"nightly" in path.read_bytes() for path in stored)
-    beside = [path for path in layout.current.resolve().iterdir() if path.suffix != ".duckdb"]
-    assert beside
+    reports = sorted(layout.snapshots.glob("*/report.html"))
+    assert len(reports) == 2, "one by the command line, one by Dagster"
+    assert all(CONTROL.encode() in path.read_bytes() for path in reports)
+    beside = [path for path in layout.snapshots.rglob("*") if path.is_file() and path.suffix != ".duckdb"]
     assert {path.name: found for path in stored + beside if (found := canaries(path.read_bytes()))} == {}
 
 

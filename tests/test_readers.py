@@ -1,4 +1,4 @@
-"""Nobody blocks anybody: a whole night runs while readers hold the published file, and no page sends a reader elsewhere.
+"""Nobody blocks anybody: a whole night runs while a reader holds the published file, and no page sends one elsewhere.
 
 Publishing itself is tested in test_publish.py; many readers and kills in tests/torture/.
 """
@@ -22,12 +22,13 @@ from pipelines.warehouse import open_published
 from tests.bodies import NOON, body, run, task
 
 ROOT = Path(__file__).resolve().parent.parent
-# Counts runs now and again after a line came in, over one connection that stays open all the time.
+# Counts runs, and again after a line came in, over one connection that stays open all the time.
 HOLD = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as con:
-    for line in ("first\\n", *sys.stdin):
+    for _ in range(2):
         print(con.execute("select count(*) from core.runs").fetchone()[0], flush=True)
+        sys.stdin.readline()
 """
 
 

@@ -68,9 +68,7 @@ def _export_superset(layout: "Layout", out: Path) -> None:
     files = bundle(load_models(), layout.published_file)
     write_bundle(files, out)
     charts = count(sum(name.startswith("charts/") for name in files), "chart")
-    click.echo(
-        f"wrote {place(out.absolute())} ({charts} over {layout.published_file}); import it as docs/bi/superset says"
-    )
+    click.echo(f"wrote {place(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md")
 
 
 COMMANDS = (export,)

@@ -99,6 +99,10 @@ NUMBERS = {
     "observed_count": "select count(*) from core.runs where run_id in (select run_id from existed)",
     "recovered_count": "select count(*) from core.runs where found_by <> 'window'",
     "missing_count": "select count(*) from counted_missing",
+    **{
+        f"missing_{cause}_count": f"select count(*) from counted_missing where cause = '{cause}'"
+        for cause in ("window_overflow", "seven_day_cut", "schedule_replaced", "source_outage", "not_polled")
+    },
     "surplus_skipped_count": "select count(*) from surplus where is_skipped_tick",
     "surplus_reconfigured_count": "select count(*) from surplus where not is_skipped_tick",
     "day_count": "select count(*) from days",

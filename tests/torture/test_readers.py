@@ -1,7 +1,7 @@
 """Readers of every kind while copies are published under them, and publishers are killed at random points.
 
-No reader may fail or see two copies in one query, none that reconnects may go back in time; each new connection must see
-what was published last; the disk must not fill. Hazards one by one are in tests/test_publish.py.
+No reader may fail or see two copies in one query, none that reconnects may go back in time; each new connection must
+see what was published last; the disk must not fill. Hazards one by one are in tests/test_publish.py.
 RECOUP_TORTURE_PUBLISHES sets the number of publishes (200).
 """
 
@@ -40,7 +40,8 @@ CHANGE = f"""
     create schema if not exists core;
     create schema if not exists marts;
     create table if not exists core.runs (run_id bigint);
-    insert into core.runs select range from range(case when (select count(*) from core.runs) = 0 then {ROWS} else 1 end);
+    insert into core.runs
+    select range from range(case when (select count(*) from core.runs) = 0 then {ROWS} else 1 end);
     create or replace table marts.run_facts as select run_id, (select count(*) from core.runs) as turn from core.runs;
     create or replace table marts.warehouse_info as select count(*) as run_count from core.runs;
 """
@@ -104,8 +105,8 @@ def ask():
     return con.execute(query).fetchone()
 """
 
-# A pool as a web application has it: four threads share connections that are kept for two seconds. They are of different
-# ages, so answers may go back in time: that is why docs/bi/sqlalchemy.md wants no pool. Torn they must never be.
+# A pool as a web application has it: four threads share connections that are kept for two seconds. They are of
+# different ages, so answers may go back in time, which is why docs/bi/sqlalchemy.md wants no pool; torn they never are.
 POOLED = """
 import time
 from concurrent.futures import ThreadPoolExecutor
