@@ -3,8 +3,10 @@
 Rows and marts do not belong here. A changed schema is a rebuild, not a migration.
 """
 
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -70,9 +72,18 @@ def _apply_seed(con: duckdb.DuckDBPyConnection, seed: Path, columns: Columns) ->
     types = columns.get(seed.stem)
     if types is None:
         raise BadModel(f"{seed} has no table: add sql/core/NN_{seed.stem}.sql with its columns")
+    if Counter(con.execute(f"from {table}").fetchall()) != Counter(_seed_rows(seed, seed.read_bytes(), types)):
+        con.execute(f"delete from {table}; insert into {table} {_seed_source(seed, types)}")  # noqa: S608 - own table
+
+
+@lru_cache(maxsize=16)
+def _seed_rows(seed: Path, _content: bytes, types: tuple[tuple[str, str], ...]) -> list[tuple[Any, ...]]:
+    """Read a seed; once for each content, since DuckDB's reader costs more than all else that is applied."""
+    with duckdb.connect() as con:
+        return con.execute(_seed_source(seed, types)).fetchall()
+
+
+def _seed_source(seed: Path, types: tuple[tuple[str, str], ...]) -> str:
     structure = ", ".join(f"'{name}': '{data_type}'" for name, data_type in types)
     path = str(seed).replace("'", "''")
-    source = f"(from read_csv('{path}', header = true, columns = {{{structure}}}))"  # noqa: S608 - own file names
-    differences = f"(from {table} except all {source}) union all ({source} except all from {table})"
-    if con.execute(differences).fetchone():
-        con.execute(f"delete from {table}; insert into {table} {source}")  # noqa: S608
+    return f"(from read_csv('{path}', header = true, columns = {{{structure}}}))"

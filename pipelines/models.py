@@ -3,6 +3,7 @@
 The form of the files (model_files.py) and running them (build.py) do not belong here.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 from pipelines.layout import SQL_DIR
@@ -14,8 +15,9 @@ from pipelines.model_graph import dependency_order, with_references
 __all__ = ["Column", "Key", "Model", "load_models"]
 
 
+@lru_cache(maxsize=4)
 def load_models(sql_dir: Path = SQL_DIR) -> tuple[Model, ...]:
-    """Read every model below `sql_dir`, core tables first, then marts in dependency order.
+    """Read every model below `sql_dir`, core tables first, then marts in dependency order; once in a process.
 
     Raises BadModel, before anything runs: a file without its pair, an unknown key or table, a circle, not one
     SELECT, a column that is not described, or described and not there.
