@@ -17,7 +17,7 @@ from pipelines.recoup.exchange import Request, Response
 from pipelines.settings import Settings
 
 # The fast suite tries few cases; `make test-slow` and CI try many.
-EXAMPLES = int(os.environ.get("RECOUP_TEST_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("RECOUP_TEST_EXAMPLES", "2"))
 few = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)

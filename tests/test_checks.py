@@ -276,6 +276,7 @@ def hourly(first: int, last: int, **over: Any) -> list[dict[str, Any]]:
     return [bodies.run(f"run_{n}", bodies.NOON + n * HOUR, **over) for n in range(last, max(first, last - 4) - 1, -1)]
 
 
+@pytest.mark.slow
 def test_what_the_loader_makes_of_bad_days_passes_every_blocking_check(tmp_path: Path) -> None:
     """A gap, a change of model, an outage, a new schedule, a disabled time, a deletion and a return."""
     bench = bodies.Bench(tmp_path)

@@ -39,11 +39,22 @@ def api(simulated: tuple[Simulator, str], tmp_path: Path) -> tuple[Simulator, Se
     simulator, origin = simulated
     simulator.clear_faults()
     simulator.set_now(START + HOUR)
-    settings = Settings.load(
-        warehouse_dir=tmp_path, api_url=origin, api_key="recoup_sk_simulated", privacy_key="k", max_attempts=1,
+    return simulator, settings_of(origin, tmp_path)
+
+
+def settings_of(origin: str, folder: Path) -> Settings:
+    return Settings.load(
+        warehouse_dir=folder, api_url=origin, api_key="recoup_sk_simulated", privacy_key="k", max_attempts=1,
         run_details="off", timeout_seconds=2, max_body_megabytes=1, lock_wait_seconds=0,
     )  # fmt: skip
-    return simulator, settings
+
+
+@pytest.fixture(scope="module")
+def polled(simulated: tuple[Simulator, str], tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A warehouse with one good poll, which no bad answer may change."""
+    settings = settings_of(simulated[1], tmp_path_factory.mktemp("polled"))
+    poll(settings, clock=fixed(START + HOUR))
+    return settings
 
 
 def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
@@ -80,14 +91,15 @@ def state(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     ],
 )
 def test_each_bad_answer_ends_the_poll_as_failed_and_changes_nothing(
-    api: tuple[Simulator, Settings], kind: str, error: type[RecoupError], said: str
+    api: tuple[Simulator, Settings], polled: Settings, kind: str, error: type[RecoupError], said: str
 ) -> None:
-    simulator, settings = api
-    poll(settings, clock=fixed(START + HOUR))
+    simulator, _ = api
+    settings = polled
     before = state(settings)
+    assert before["runs"]
     simulator.add_fault(Fault(kind=kind))
     with pytest.raises(error, match=said) as raised:
-        poll(settings, clock=fixed(START + 2 * HOUR))
+        poll(settings, clock=lambda: datetime.now(UTC))
     assert state(settings) == before
     status, error_kind, message = rows(
         settings, "select status, error_kind, error_message from core.polls order by poll_id desc"
@@ -190,9 +202,9 @@ KILLED = """
 @pytest.mark.parametrize(
     ("where", "is_loaded"),
     [
-        ("after the body, before its ledger line", False),
+        pytest.param("after the body, before its ledger line", False, marks=pytest.mark.slow),
         ("before the end of the ledger", False),
-        ("after the ledger, before the merge", True),
+        pytest.param("after the ledger, before the merge", True, marks=pytest.mark.slow),
         ("inside the transaction", True),
     ],
 )

@@ -290,6 +290,7 @@ def dump(file: Path) -> bytes:
     return repr(rows).encode()
 
 
+@pytest.mark.slow
 def test_the_published_file_holds_nothing_private(nights: Nights) -> None:
     snapshots = sorted(nights.settings.layout.snapshots.glob("*/recoup.duckdb"))
     assert len(snapshots) == 2
@@ -301,6 +302,7 @@ def test_the_published_file_holds_nothing_private(nights: Nights) -> None:
     assert CONTROL.encode() in seen
 
 
+@pytest.mark.slow
 def test_what_people_read_of_a_scrubbed_text_remains(nights: Nights) -> None:
     with open_published(nights.settings.layout) as con:
         [(message, metadata, tags)] = con.execute(
@@ -314,6 +316,7 @@ def test_what_people_read_of_a_scrubbed_text_remains(nights: Nights) -> None:
     assert tags == ["<secret>", "account:run-half", "to:<address>"]
 
 
+@pytest.mark.slow
 def test_the_work_file_and_its_neighbours_hold_nothing_private_but_the_archive(nights: Nights) -> None:
     layout = nights.settings.layout
     files = [path for path in layout.root.rglob("*") if path.is_file() and layout.archive not in path.parents]
@@ -321,6 +324,7 @@ def test_the_work_file_and_its_neighbours_hold_nothing_private_but_the_archive(n
     assert {path.name: found for path in files if (found := canaries(path.read_bytes()))} == {}
 
 
+@pytest.mark.slow
 def test_the_report_and_dagsters_storage_hold_nothing_private(nights: Nights) -> None:
     layout = nights.settings.layout
     stored = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
@@ -332,12 +336,14 @@ def test_the_report_and_dagsters_storage_hold_nothing_private(nights: Nights) ->
     assert {path.name: found for path in stored + beside if (found := canaries(path.read_bytes()))} == {}
 
 
+@pytest.mark.slow
 def test_nothing_private_is_printed_or_logged(nights: Nights) -> None:
     assert "tried once" in nights.told
     assert "Traceback" in nights.told
     assert canaries(nights.told.encode()) == set()
 
 
+@pytest.mark.slow
 def test_the_archive_holds_the_source_but_never_the_key(nights: Nights) -> None:
     archive = nights.settings.layout.archive
     bodies = [zstandard.ZstdDecompressor().decompress(path.read_bytes()) for path in archive.rglob("*.zst")]
@@ -348,6 +354,7 @@ def test_the_archive_holds_the_source_but_never_the_key(nights: Nights) -> None:
     assert {canary for content in ledgers for canary in canaries(content)} == set()
 
 
+@pytest.mark.slow
 def test_rejects_are_kept_without_their_private_parts(nights: Nights) -> None:
     with open_published(nights.settings.layout) as con:
         rejects = con.execute("select level, reason, raw::varchar from core.quarantine").fetchall()
@@ -357,6 +364,7 @@ def test_rejects_are_kept_without_their_private_parts(nights: Nights) -> None:
     assert all("491701234" not in raw for _, _, raw in rejects)
 
 
+@pytest.mark.slow
 def test_files_are_private_and_the_published_one_cannot_be_written(nights: Nights) -> None:
     layout = nights.settings.layout
     for folder in (layout.archive, layout.work, layout.dagster_home):
@@ -385,6 +393,7 @@ def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -
     assert canaries(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
 
 
+@pytest.mark.slow
 def test_hashes_differ_between_warehouses_unless_they_share_a_key(tmp_path: Path) -> None:
     saved = save(tmp_path, first_tasks())
 

@@ -64,6 +64,7 @@ def leave_wal(file: Path, statement: str) -> Path:
 # Readers
 
 
+@pytest.mark.slow
 def test_readers_in_other_processes_see_whole_snapshots_only(layout: Layout) -> None:
     add_runs(layout, 100)
     publish_at(layout)

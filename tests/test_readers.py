@@ -32,6 +32,7 @@ with duckdb.connect(sys.argv[1], read_only=True) as con:
 """
 
 
+@pytest.mark.slow
 def test_a_night_runs_to_its_end_while_a_reader_holds_the_published_file(tmp_path: Path) -> None:
     settings = Settings.load(warehouse_dir=tmp_path / "w", api_key="recoup_sk_x", privacy_key="k", run_details="off")
     (tmp_path / "saved.json").write_bytes(body([task(runs=[run("run_1")])]))

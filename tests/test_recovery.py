@@ -114,6 +114,7 @@ def test_an_endpoint_in_trouble_is_left_alone_after_a_few_failures(world: World)
     assert world.poll(9.5).details_call_count > 0, "what one poll did not get, the next asks for again"
 
 
+@pytest.mark.slow
 def test_rebuild_makes_the_same_tables_from_the_archive_alone(world: World) -> None:
     for hours in (2, 12, 13):
         world.poll(hours)
