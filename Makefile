@@ -59,9 +59,11 @@ clean: ## Remove .venv and caches; the warehouse stays
 	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-superset/bin/python docs/bi/superset/requirements.lock
 	@touch $@
 
+# Node's package is optional: without npm its tests are skipped.
 .venv-bi/.ready: docs/bi/requirements.lock
 	$(PYTHON) -m venv .venv-bi
 	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-bi/bin/python docs/bi/requirements.lock
+	@if command -v npm > /dev/null; then npm install --silent --no-fund --no-audit --prefix .venv-bi/node '@duckdb/node-api@1.5'; fi
 	@touch $@
 
 superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback, to try the bundle
@@ -79,11 +81,22 @@ browser: setup ## Look at the report in headless Chromium
 torture: setup ## Readers of every kind while 200 copies are published and publishers are killed
 	$(BIN)/python -m pytest -m slow tests/torture
 
-test-slow: setup ## What takes longer: thirty simulated days, properties with more cases
-	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 -m "slow or not slow" tests/test_load.py tests/test_coverage.py \
-		tests/test_end_to_end.py tests/test_definitions.py tests/test_cli.py tests/test_simulator_truth.py tests/proof
+test-slow: setup ## Every test with more examples, and the long ones of the fast suite's modules
+	RECOUP_TEST_EXAMPLES=8 $(BIN)/python -m pytest -n 2 -m "slow or not slow" \
+		--ignore tests/bi --ignore tests/browser --ignore tests/torture
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof
 
-.PHONY: help setup lock run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof
+benchmarks/.venv/.ready: benchmarks/requirements-peers.txt
+	$(PYTHON) -m venv benchmarks/.venv
+	$(BIN)/uv pip install -q --system-certs --python benchmarks/.venv/bin/python -r benchmarks/requirements-peers.txt
+	@touch $@
+
+bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the peers; write docs/performance.md again
+	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.history
+	$(BIN)/python -m benchmarks.around
+	$(BIN)/python -m benchmarks.report
+
+.PHONY: help setup lock run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof bench

@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
     arguments = parser.parse_args()
     if not shutil.which(str(PEERS_OWN)) and arguments.peers:
-        raise SystemExit("benchmarks/.venv is missing: run `make bench-setup`")
+        raise SystemExit("benchmarks/.venv is missing: run `make bench`, which makes it")
     figures = run(arguments.tasks, arguments.repeat, arguments.peers, print)
     print(keep(figures))
 
