@@ -43,6 +43,9 @@ class Stager:
 
     def _stage_side_by_side(self, parts: list[list[Stored]]) -> None:
         others = [self._connect() for _ in parts[1:SIDE_BY_SIDE]]
+        if others:
+            # Much to load: the file was small when it was opened (warehouse.py), and will not be.
+            self._con.execute("reset threads")
         idle: SimpleQueue[Connection] = SimpleQueue()
         for session in (self._con, *others):
             idle.put(session)
