@@ -30,9 +30,9 @@ CLI = OWN.with_name("recoup-warehouse")
 AT = OBSERVED.astimezone(UTC).isoformat()
 # The least a Dagster process does before its first step: import, instance, warehouse.
 DAGSTER_FLOOR = """
-import dagster as dg, duckdb, os
+import dagster as dg, duckdb, sys
 with dg.DagsterInstance.get():
-    duckdb.connect(os.environ["RECOUP_WAREHOUSE_DIR"] + "/work/recoup.duckdb").close()
+    duckdb.connect(sys.argv[1]).close()
 """
 DAGSTER_NIGHT = """
 import dagster as dg
@@ -125,7 +125,7 @@ def night(folder: Path) -> list[tuple[str, Taken]]:
         }
         if not settings.layout.work_file.exists():
             measure([CLI, "nightly"], environment)
-        floor = measure([OWN, "-c", DAGSTER_FLOOR], environment)
+        floor = measure([OWN, "-c", DAGSTER_FLOOR, settings.layout.work_file], environment)
         return [("dagster_floor", floor), ("dagster_nightly", measure([OWN, "-c", DAGSTER_NIGHT], environment))]
 
 

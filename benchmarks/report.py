@@ -31,6 +31,14 @@ TITLES = {
     "dlt_nested": "dlt, nested",
 }
 AGAIN = ("product_again", "product_delta")
+# What surrounds a load (around.py), and what each is compared with.
+AROUND = {
+    "fetch": ("50 accounts of 40 tasks, answers after 200 ms", "fetch_floor", "calls x 200 ms / concurrency"),
+    "publish": ("publish", "publish_copy", "copying the file and having it on disk"),
+    "cli_help": ("`recoup-warehouse --help`", "cli_floor", "starting Python"),
+    "cli_query": ("`recoup-warehouse query`", "cli_floor", "starting Python"),
+    "dagster_nightly": ("Dagster run of `nightly`, nothing new", "dagster_floor", "importing Dagster, opening both"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,31 @@ def history_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def around_table(rows: list[Row]) -> str:
+    """What surrounds a load, each beside its floor, at each size."""
+    cases = {(row.name, row.tasks): row for row in rows}
+    lines = [
+        "### Around a load",
+        "",
+        "| what | runs in the warehouse | wall s, median (least to most) | compared with | wall s | ratio | n |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (name, tasks), row in cases.items():
+        if name in AROUND:
+            title, floor_name, floor_title = AROUND[name]
+            floor = cases[floor_name, tasks].wall
+            lines.append(
+                f"| {title} | {tasks * RUNS_PER_TASK:,} | {row.wall:.2f} ({min(row.walls):.2f} to {max(row.walls):.2f}) "
+                f"| {floor_title} | {floor:.2f} | {row.wall / floor:.2f} | {len(row.walls)} |"
+            )
+        elif name.startswith("build_"):
+            lines.append(
+                f"| all marts and checks | {tasks * RUNS_PER_TASK:,} | {row.wall:.2f} ({min(row.walls):.2f} to "
+                f"{max(row.walls):.2f}) | peak {max(row.peaks):.0f} MB | | | {len(row.walls)} |"
+            )
+    return "\n".join(lines) if len(lines) > 4 else ""
+
+
 def _weeks(row: Row) -> int:
     return int(row.name.removeprefix("history_"))
 
@@ -168,7 +201,13 @@ def main() -> None:
     sizes = sorted({row.tasks for row in rows if row.name == "floor"}, reverse=True)
     compared = max((row.tasks for row in rows if row.name == "dlt_arrow"), default=sizes[0])
     images = "\n".join(f"![{path.stem.split('_')[1]}](img/{path.name})" for path in plots(rows, compared))
-    parts = [measured_on(files), *(size_table(rows, tasks) for tasks in sizes), history_table(rows), images]
+    parts = [
+        measured_on(files),
+        *(size_table(rows, tasks) for tasks in sizes),
+        history_table(rows),
+        around_table(rows),
+        images,
+    ]
     page = PAGE.read_text("utf-8")
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
     PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(filter(None, parts)) + f"\n\n{END}{tail}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The whole way over real HTTP: simulator, Dagster jobs, published file; run by run and cent by cent with the truth."""
+"""The whole way over real HTTP: simulator, polls, a Dagster nightly; run by run and cent by cent with the truth."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from pipelines.poll import poll
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, Truth, serve
 from pipelines.warehouse import open_published
@@ -18,7 +19,7 @@ LAST_MINUTE = timedelta(seconds=60)
 
 
 def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, Truth]:
-    """Poll through Dagster jobs for so many simulated days, with bad hours, ending with a nightly."""
+    """Poll for so many simulated days, with a bad night, ending with the nightly as Dagster runs it."""
     simulator = Simulator(Fleet.demo(seed=11, start=START), now=START)
     with serve(simulator) as origin:
         accounts = sorted({task.account_id for task in simulator.truth().tasks})
@@ -26,16 +27,16 @@ def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, 
             warehouse_dir=folder, api_url=origin, api_key="recoup_sk_simulated", account_ids=",".join(accounts),
             privacy_key="k", details_per_poll=60, max_attempts=1,
         )  # fmt: skip
-        defs = build_defs(settings=settings, clock=lambda: simulator.now)
         step = timedelta(days=1) / polls_a_day
         outage = START + step * 3
         simulator.add_fault(Fault(kind="silent_outage", from_at=outage, to_at=outage + step))
+        for number in range(1, days * polls_a_day + 1):
+            simulator.set_now(START + number * step + timedelta(minutes=7))
+            if number < days * polls_a_day:
+                poll(settings, clock=lambda: simulator.now)
+        defs = build_defs(settings=settings, clock=lambda: simulator.now)
         with dg.DagsterInstance.ephemeral() as instance:
-            for number in range(1, days * polls_a_day + 1):
-                simulator.set_now(START + number * step + timedelta(minutes=7))
-                job = "poll" if number < days * polls_a_day else "nightly"
-                result = defs.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=True)
-                assert result.success
+            assert defs.resolve_job_def("nightly").execute_in_process(instance=instance, raise_on_error=True).success
         return settings, simulator.truth()
 
 
