@@ -82,7 +82,7 @@ torture: setup ## Readers of every kind while 200 copies are published and publi
 	$(BIN)/python -m pytest -m slow tests/torture
 
 test-slow: setup ## Every test with more examples, and the long ones of the fast suite's modules
-	RECOUP_TEST_EXAMPLES=8 $(BIN)/python -m pytest -n 2 -m "slow or not slow" \
+	RECOUP_TEST_EXAMPLES=5 $(BIN)/python -m pytest -n 2 -m "slow or not slow" \
 		--ignore tests/bi --ignore tests/browser --ignore tests/torture
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
