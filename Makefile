@@ -81,9 +81,9 @@ browser: setup ## Look at the report in headless Chromium
 torture: setup ## Readers of every kind while 200 copies are published and publishers are killed
 	$(BIN)/python -m pytest -m slow tests/torture
 
-test-slow: setup ## Every test with more examples, and the long ones of the fast suite's modules
-	RECOUP_TEST_EXAMPLES=5 $(BIN)/python -m pytest -n 2 -m "slow or not slow" \
-		--ignore tests/bi --ignore tests/browser --ignore tests/torture
+test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of canaries, many examples
+	$(BIN)/python -m pytest -n 2 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
+	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/test_load.py tests/test_coverage.py
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof
