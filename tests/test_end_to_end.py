@@ -18,8 +18,8 @@ START = datetime(2026, 8, 3, tzinfo=UTC)
 LAST_MINUTE = timedelta(seconds=60)
 
 
-def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, Truth]:
-    """Poll for so many simulated days, with a bad night, ending with the nightly as Dagster runs it."""
+def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> tuple[Settings, Truth]:
+    """Poll for so many simulated days, ending with a nightly; each poll a Dagster job, or only the last."""
     simulator = Simulator(Fleet.demo(seed=11, start=START), now=START)
     with serve(simulator) as origin:
         accounts = sorted({task.account_id for task in simulator.truth().tasks})
@@ -30,17 +30,22 @@ def lived_through(folder: Path, days: int, polls_a_day: int) -> tuple[Settings, 
         step = timedelta(days=1) / polls_a_day
         outage = START + step * 3
         simulator.add_fault(Fault(kind="silent_outage", from_at=outage, to_at=outage + step))
-        for number in range(1, days * polls_a_day + 1):
-            simulator.set_now(START + number * step + timedelta(minutes=7))
-            if number < days * polls_a_day:
-                poll(settings, clock=lambda: simulator.now)
         defs = build_defs(settings=settings, clock=lambda: simulator.now)
         with dg.DagsterInstance.ephemeral() as instance:
-            assert defs.resolve_job_def("nightly").execute_in_process(instance=instance, raise_on_error=True).success
+            for number in range(1, days * polls_a_day + 1):
+                simulator.set_now(START + number * step + timedelta(minutes=7))
+                is_last = number == days * polls_a_day
+                if is_last or are_jobs:
+                    job = defs.resolve_job_def("nightly" if is_last else "poll")
+                    assert job.execute_in_process(instance=instance, raise_on_error=True).success
+                else:
+                    poll(settings, clock=lambda: simulator.now)
         return settings, simulator.truth()
 
 
-@pytest.fixture(params=[pytest.param((1, 4), id="1 day"), pytest.param((30, 5), id="30 days", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[pytest.param((1, 4, False), id="1 day"), pytest.param((30, 2, True), id="30 days", marks=pytest.mark.slow)]
+)
 def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Settings, Truth]]:
     yield lived_through(tmp_path, *request.param)
 
