@@ -11,10 +11,11 @@ import yaml
 from pipelines import cli
 from pipelines.dictionary import as_json, in_reading_order, markdown
 from pipelines.generated_docs import DOCS_DIR, GENERATORS, stale, write
+from pipelines.model_files import LOADER
 from pipelines.semantics import label, semantic_layer
 from tests.warehouse_builder import WarehouseBuilder, models
 
-TABLES = yaml.safe_load(semantic_layer(models()))["tables"]
+TABLES = yaml.load(semantic_layer(models()), Loader=LOADER)["tables"]
 
 
 def test_generated_documents_are_up_to_date() -> None:

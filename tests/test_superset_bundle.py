@@ -13,6 +13,7 @@ import yaml
 
 from pipelines import cli, superset_bundle
 from pipelines.errors import BadModel
+from pipelines.model_files import LOADER
 from pipelines.models import load_models
 from pipelines.superset_bundle import bundle, words, write_bundle
 
@@ -22,7 +23,7 @@ FILE = Path("/srv/recoup/warehouse/current/recoup.duckdb")
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, Any]:
-    return {name: yaml.safe_load(text) for name, text in bundle(MODELS, FILE).items()}
+    return {name: yaml.load(text, Loader=LOADER) for name, text in bundle(MODELS, FILE).items()}
 
 
 def of(files: dict[str, Any], kind: str) -> list[dict[str, Any]]:
