@@ -13,6 +13,8 @@ CONFIGURATION = """\
 # Written by recoup-warehouse at every start; edits here are lost.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     # The pool `warehouse` has one writer. Per run, so that nothing runs between the steps of a nightly.
