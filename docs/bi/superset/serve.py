@@ -1,7 +1,7 @@
 """A Superset of its own on loopback, for trying the bundle and for its test. Not a way to run Superset for others.
 
 Runs in .venv-superset: python docs/bi/superset/serve.py --home FOLDER [--port 8088]. Everybody who can reach the port
-is its administrator.
+is its administrator. Importing the bundle is left to Superset's own API.
 """
 
 import argparse
@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import sys
-import zipfile
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
@@ -60,12 +59,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, required=True, help="where its own database lives")
     parser.add_argument("--port", type=int, default=8088)
     parser.add_argument("--password", default=ADMIN, help=f"of the user {ADMIN}, for the API")
-    parser.add_argument("--bundle", type=Path, help="what `recoup-warehouse export --format superset` wrote")
     parser.add_argument("--record", type=Path, help="folder for what charts ask and get")
     options = parser.parse_args()
     app = create(options.home.resolve(), options.password)
-    if options.bundle:
-        import_bundle(app, options.bundle)
     if options.record:
         app.wsgi_app = Recorder(app.wsgi_app, options.record)
     sys.stdout.write(f"Superset at http://127.0.0.1:{options.port}\n")
@@ -96,17 +92,6 @@ def create(home: Path, password: str) -> Any:
             (home / "ready").touch()
     _let_browsers_in(app)
     return app
-
-
-def import_bundle(app: Any, file: Path) -> None:
-    """Import as its API would, replacing what an earlier bundle brought."""
-    from flask import g
-    from superset.commands.importers.v1.assets import ImportAssetsCommand
-    from superset.commands.importers.v1.utils import get_contents_from_bundle
-
-    with app.test_request_context(), zipfile.ZipFile(file) as bundle:
-        g.user = app.appbuilder.sm.find_user(ADMIN)
-        ImportAssetsCommand(get_contents_from_bundle(bundle)).run()
 
 
 def _let_browsers_in(app: Any) -> None:
