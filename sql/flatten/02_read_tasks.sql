@@ -24,21 +24,30 @@ from read_json(
 );
 
 insert into stage.tasks
+with texts as (
+
+    select
+        *,
+        scrubbed_texts([t.title, t.schedule, t.timezone, t.artist_name, t.model]) as texts
+    from batch
+
+)
+
 select
     response_number,
     position,
     task_hash,
     observed_at,
     t.id,
-    scrubbed(t.title),
-    scrubbed_label(t.schedule),
-    scrubbed_label(t.timezone),
+    texts[1],
+    texts[2],
+    texts[3],
     t.account_id,
     t.artist_account_id,
-    scrubbed(t.artist_name),
+    texts[4],
     t.enabled,
     t.trigger_schedule_id,
-    scrubbed(t.model),
+    texts[5],
     keyed_hash(t.owner_email),
     case when is_kept('owner_email') then t.owner_email end,
     keyed_hash(t.prompt),
@@ -54,7 +63,7 @@ select
     list_transform(coalesce(t.recent_runs, []), lambda run: run.id),
     list_min(list_transform(t.recent_runs, lambda run: run.createdAt)),
     list_max(list_transform(t.recent_runs, lambda run: run.createdAt))
-from batch;
+from texts;
 
 create or replace temp table run_batch as
 select

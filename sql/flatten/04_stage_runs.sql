@@ -1,5 +1,35 @@
 -- From run_batch (whatever endpoint it came from) to typed rows. Money goes text -> DECIMAL, so that it never is a DOUBLE.
 insert into stage.runs by name
+with cleaned as (
+
+    select
+        *,
+        scrubbed_texts(
+            list_concat(
+                [
+                    r.env.name,
+                    r.version,
+                    r.idempotencyKey,
+                    r.batchId,
+                    r.triggerFunction,
+                    r.ttl,
+                    r.region,
+                    r.taskKind,
+                    error_text(r.error, 'name'),
+                    error_text(r.error, 'message'),
+                    r.metadata::varchar,
+                    r.schedule.externalId,
+                    r.schedule.deduplicationKey,
+                    r.schedule.generator.expression,
+                    r.schedule.generator.description
+                ],
+                r.tags
+            )
+        ) as texts
+    from run_batch
+
+)
+
 select
     response_number,
     position,
@@ -12,7 +42,7 @@ select
     coalesce(s.is_final, false) as is_final,
     r.isTest as is_test,
     r.env.id as env_id,
-    scrubbed_label(r.env.name) as env_name,
+    texts[1] as env_name,
     r.env.name = 'prod' as is_production,
     keyed_hash(r.env."user") as env_user_hash,
     case when is_kept('env_user') then r.env."user" end as env_user,
@@ -26,20 +56,20 @@ select
     r.baseCostInCents::decimal(38, 20) as invocation_cents,
     r.durationMs as duration_ms,
     r.depth as depth,
-    scrubbed_label(r.version) as version,
-    scrubbed(r.idempotencyKey) as idempotency_key,
-    scrubbed_label(r.batchId) as batch_id,
-    scrubbed_label(r.triggerFunction) as trigger_function,
-    scrubbed_label(r.ttl) as ttl,
-    scrubbed_label(r.region) as region,
-    scrubbed_label(r.taskKind) as task_kind,
+    texts[2] as version,
+    texts[3] as idempotency_key,
+    texts[4] as batch_id,
+    texts[5] as trigger_function,
+    texts[6] as ttl,
+    texts[7] as region,
+    texts[8] as task_kind,
     r.attemptCount as attempt_count,
-    scrubbed(error_text(r.error, 'name')) as error_name,
-    scrubbed(error_text(r.error, 'message')) as error_message,
+    texts[9] as error_name,
+    texts[10] as error_message,
     keyed_hash(error_text(r.error, 'stackTrace')) as stack_trace_hash,
     length(error_text(r.error, 'stackTrace')) as stack_trace_length,
     case when is_kept('stack_trace') then error_text(r.error, 'stackTrace') end as stack_trace,
-    scrubbed(r.metadata::varchar)::json as metadata,
+    texts[11]::json as metadata,
     keyed_hash(r.payload::varchar) as payload_hash,
     length(r.payload::varchar) as payload_length,
     case when is_kept('payload') then r.payload end as payload,
@@ -49,10 +79,10 @@ select
     json_extract_string(r.relatedRuns, '$.root.id') as related_root_run_id,
     json_extract_string(r.relatedRuns, '$.parent.id') as related_parent_run_id,
     json_extract_string(r.relatedRuns, '$.children[*].id') as related_child_run_ids,
-    scrubbed_label(r.schedule.externalId) as schedule_external_id,
-    scrubbed(r.schedule.deduplicationKey) as schedule_deduplication_key,
-    scrubbed_label(r.schedule.generator.expression) as schedule_expression,
-    scrubbed(r.schedule.generator.description) as schedule_description,
+    texts[12] as schedule_external_id,
+    texts[13] as schedule_deduplication_key,
+    texts[14] as schedule_expression,
+    texts[15] as schedule_description,
     r.isQueued as is_queued,
     r.isExecuting as is_executing,
     r.isWaiting as is_waiting,
@@ -65,8 +95,8 @@ select
     observed_at as first_observed_at,
     observed_at as last_observed_at,
     case when r.attemptCount is not null or r.triggerFunction is not null then observed_at end as details_observed_at,
-    list_transform(r.tags, lambda tag: scrubbed(tag)) as tags
-from run_batch
+    case when r.tags is not null then texts[16:] end as tags
+from cleaned
 left join core.statuses as s
     on s.status = r.status;
 
@@ -81,6 +111,15 @@ with unnested as (
         unnest(r.attempts) as a
     from run_batch
 
+),
+
+cleaned as (
+
+    select
+        *,
+        scrubbed_texts([error_text(a.error, 'name'), error_text(a.error, 'message')]) as texts
+    from unnested
+
 )
 
 select
@@ -94,11 +133,11 @@ select
     a.updatedAt as updated_at,
     a.startedAt as started_at,
     a.completedAt as completed_at,
-    scrubbed(error_text(a.error, 'name')) as error_name,
-    scrubbed(error_text(a.error, 'message')) as error_message,
+    texts[1] as error_name,
+    texts[2] as error_message,
     keyed_hash(error_text(a.error, 'stackTrace')) as stack_trace_hash,
     length(error_text(a.error, 'stackTrace')) as stack_trace_length,
     case when is_kept('stack_trace') then error_text(a.error, 'stackTrace') end as stack_trace,
     observed_at as first_observed_at,
     observed_at as last_observed_at
-from unnested;
+from cleaned;
