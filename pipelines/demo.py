@@ -5,7 +5,6 @@ The simulated API belongs to playground.py, the pipeline's steps to their own mo
 
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -76,15 +75,22 @@ def poll_times(since: datetime, last_poll_at: datetime | None, now: datetime) ->
 
 
 def in_time(times: list[datetime], timer: Callable[[], float] = time.monotonic) -> Iterator[datetime]:
-    """Yield the times, and every other one of what is left whenever the rest would take too long."""
-    began, left, done = timer(), deque(times), 0
+    """Yield the times; of what is left, evenly, only so many as fit into PATIENCE_SECONDS."""
+    began, left, done = timer(), times, 0
     while left:
-        yield left.popleft()
+        yield left[0]
         done += 1
+        left = left[1:]
         spent = timer() - began
         # The first polls say little: they import, and meet everything for the first time.
-        if done >= JUDGED_AFTER and len(left) > DAYS and spent + spent / done * len(left) > PATIENCE_SECONDS:
-            left = deque(list(left)[1::2])
+        if done >= JUDGED_AFTER:
+            left = _thinned(left, max(DAYS, int((PATIENCE_SECONDS - spent) * done / spent)))
+
+
+def _thinned(times: list[datetime], most: int) -> list[datetime]:
+    """Return at most so many of the times, evenly spread, the last one with them."""
+    kept = min(len(times), most)
+    return [times[step * len(times) // kept - 1] for step in range(1, kept + 1)]
 
 
 def _simulated(settings: Settings) -> None:
