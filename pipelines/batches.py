@@ -131,7 +131,7 @@ def _note(stored: Stored, gated: Gated, found: Staged) -> None:
 def _read(con: Connection, batch: Batch, steps: Sequence[str], found: Staged) -> None:
     try:
         _read_lines(con, batch, steps)
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
         lines = batch.path.read_bytes().splitlines(keepends=True)
         if len(lines) == 1:
             found.rejects.append(_reject(lines[0], steps[0], error))
@@ -161,6 +161,8 @@ def _reject(line: bytes, step: str, error: duckdb.Error) -> tuple[int, Reject]:
     kind, level = ("tasks", "task") if step == "02_read_tasks" else ("runs", "run")
     place = msgspec.json.decode(line, type=Place)
     reason = f"accepted by the contract, but not readable as typed columns ({type(error).__name__})"
+    if isinstance(error, duckdb.OutOfMemoryException):
+        reason = "too large to be read within RECOUP_MEMORY_LIMIT; raise it, then run `recoup-warehouse rebuild`"
     return place.n, Reject(f"{kind}[{place.i}]", level, None, None, reason, f'"{len(line)} bytes"')
 
 

@@ -3,7 +3,7 @@
 Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +39,8 @@ class LoadSession:
         """What staging met beside rows: counts, rejects, unknown keys."""
         return self._stager.found
 
-    def stage(self, responses: Sequence[Stored]) -> None:
-        """Read archived responses into the stage. Raises BadPayload when one is not what the API documents."""
+    def stage(self, responses: Iterable[Stored]) -> None:
+        """Read responses into the stage as they are archived. Raises BadPayload when one is not what is documented."""
         self._stager.stage(responses)
 
     def query(self, query: str) -> list[tuple[Any, ...]]:

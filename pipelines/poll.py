@@ -3,14 +3,14 @@
 What bodies mean belongs to load.py; the network to recoup/client.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.archive import Archive, PollEnd, PollWriter
+from pipelines.archive import Archive, PollEnd, PollWriter, Stored
 from pipelines.cadence import measure, write_state
 from pipelines.clock import Clock
 from pipelines.core_schema import apply_core
@@ -24,6 +24,9 @@ from pipelines.recoup.gate import kind_of
 from pipelines.recovery import recover
 from pipelines.settings import Settings, is_loopback
 from pipelines.warehouse import Connection, Warehouse
+
+# Read and archived side by side; few, since each may be as large as an answer may be.
+FILES_AT_ONCE = 8
 
 Progress = Callable[[str], None]
 
@@ -92,14 +95,16 @@ def poll(
 
 
 def _take_files(files: Sequence[Path], session: LoadSession, writer: PollWriter, clock: Clock) -> None:
-    for path in files:
-        try:
-            body = path.read_bytes()
-        except OSError as error:
-            raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
-        request = Request(kind_of(body), f"file:{path.name}")
-        writer.add(Response(request, 200, body, clock(), clock(), 1))
-    session.stage(writer.record.responses)
+    groups = (files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE))
+    session.stage(stored for group in groups for stored in writer.add_all([_saved(path, clock) for path in group]))
+
+
+def _saved(path: Path, clock: Clock) -> Response:
+    try:
+        body = path.read_bytes()
+    except OSError as error:
+        raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
+    return Response(Request(kind_of(body), f"file:{path.name}"), 200, body, clock(), clock(), 1)
 
 
 def _take_answers(
@@ -112,12 +117,17 @@ def _take_answers(
 ) -> str | None:
     requests = task_requests(settings)
     with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
-        for done, response in enumerate(own.get_many(requests), start=1):
-            writer.add(response)
-            if progress:
-                progress(f"fetched {done} of {len(requests)}")
-        session.stage(writer.record.responses)
+        session.stage(_archived(own.get_many(requests), len(requests), writer, progress))
         return recover(session, writer, own, settings, clock) if settings.run_details == "auto" else None
+
+
+def _archived(
+    responses: Iterable[Response], expected: int, writer: PollWriter, progress: Progress | None
+) -> Iterator[Stored]:
+    for done, response in enumerate(responses, start=1):
+        yield writer.add(response)
+        if progress:
+            progress(f"fetched {done} of {expected}")
 
 
 def load_pending(con: Connection, archive: Archive, settings: Settings) -> bool:

@@ -3,8 +3,9 @@
 How one part is read belongs to batches.py, merging into core to load.py.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -14,6 +15,9 @@ from pipelines.warehouse import Connection
 
 # One gates in Python while the other's SQL is read by DuckDB: most statements of a batch keep one core busy.
 SIDE_BY_SIDE = 2
+LOAD_MEMORY = "400MB"
+# DuckDB takes some six times the size of the longest line: what may hold a huge one is read alone, with all memory.
+HUGE_BYTES = BATCH_BYTES // 2
 
 
 class Stager:
@@ -30,24 +34,42 @@ class Stager:
         live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
         self._reader = BatchReader(archive, scratch, {row[0] for row in live}, seed)
         self._scratch = scratch
+        self._allowed_memory: str | None = None
         self.found = Staged()
 
-    def stage(self, responses: Sequence[Stored]) -> None:
-        """Stage what tasks and runs were answered. Raises BadPayload when one answer is not what the API documents."""
-        answered = [stored for stored in responses if stored.status == 200]
-        for are_tasks in (True, False):
-            parts = list(_parts([stored for stored in answered if (stored.kind == "tasks") == are_tasks]))
-            if parts:
-                self._stage_side_by_side(parts)
+    def stage(self, responses: Iterable[Stored]) -> None:
+        """Stage what tasks and runs were answered. Raises BadPayload when one answer is not what the API documents.
+
+        Responses may still be arriving: large answers are read while the next ones are fetched and archived.
+        """
+        runs: list[Stored] = []
+        self._stage(_tasks(responses, runs))
+        self._stage(runs)
         read_unchanged(self._con, self._scratch)
 
-    def _stage_side_by_side(self, parts: list[list[Stored]]) -> None:
-        others = [self._connect() for _ in parts[1:SIDE_BY_SIDE]]
-        if others:
-            # Much to load: the file was small when it was opened (warehouse.py), and will not be.
-            self._con.execute("reset threads")
+    def _stage(self, responses: Iterable[Stored]) -> None:
+        huge: list[Stored] = []
+        parts = _parts(responses, huge)
+        first = list(islice(parts, SIDE_BY_SIDE))
+        if len(first) < SIDE_BY_SIDE:
+            self._stage_in_turn(first)
+        else:
+            self._stage_side_by_side(chain(first, parts))
+        if huge:
+            self._give_memory()
+            self._stage_in_turn([stored] for stored in huge)
+
+    def _stage_in_turn(self, parts: Iterable[list[Stored]]) -> None:
+        for part in parts:
+            self.found.add(self._reader.read(self._con, part))
+
+    def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
+        sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
+        # These threads are the parallelism: DuckDB's own beside them only get into each other's way.
+        self._con.execute("set threads = 1")
+        self._spare_memory()
         idle: SimpleQueue[Connection] = SimpleQueue()
-        for session in (self._con, *others):
+        for session in sessions:
             idle.put(session)
 
         def work(part: list[Stored]) -> Staged:
@@ -58,17 +80,46 @@ class Stager:
                 idle.put(session)
 
         try:
-            with ThreadPoolExecutor(1 + len(others)) as threads:
+            with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
                 for found in threads.map(work, parts):
                     self.found.add(found)
         finally:
-            for session in others:
+            for session in sessions[1:]:
                 session.close()
+            # Much to merge: the file was small when it was opened (warehouse.py), and will not be.
+            self._con.execute("reset threads")
 
 
-def _parts(responses: list[Stored]) -> Iterator[list[Stored]]:
+    def _spare_memory(self) -> None:
+        """Let a large load spill early: given more memory, DuckDB keeps more of it, and is no faster for it."""
+        allowed, enough = self._con.execute(
+            "select parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)", [LOAD_MEMORY]
+        ).fetchone() or (0, 0)
+        if enough < allowed:
+            self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+            self._allowed_memory = f"{allowed}B"
+
+    def _give_memory(self) -> None:
+        if self._allowed_memory:
+            self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
+
+
+def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
+    """Yield the answers that hold tasks; those that hold runs are read after them, as a run needs its task."""
+    for stored in responses:
+        if stored.status == 200 and stored.kind == "tasks":
+            yield stored
+        elif stored.status == 200:
+            runs.append(stored)
+
+
+def _parts(responses: Iterable[Stored], huge: list[Stored]) -> Iterator[list[Stored]]:
+    """Yield answers in parts of about BATCH_BYTES; set aside those that may hold one huge object."""
     part: list[Stored] = []
     for stored in responses:
+        if stored.size > HUGE_BYTES:
+            huge.append(stored)
+            continue
         part.append(stored)
         if sum(each.size for each in part) >= BATCH_BYTES:
             yield part

@@ -1,7 +1,7 @@
 -- One NDJSON line per run of /api/tasks/runs: {"n": response, "i": position, "o": observed at, "k": kind,
 -- "r": run}. Rows of the listing carry no task:
 -- payload.externalId names it (it survives the deletion of the schedule), then schedule.externalId.
-create or replace temp table run_batch as
+create or replace temp table asked_batch as
 select
     n as response_number,
     i as position,
@@ -26,3 +26,6 @@ where k = 'run'
         union
         select task_identifier from stage.runs where found_by = 'window'
     );
+
+create or replace temp view run_batch as
+select * from asked_batch;

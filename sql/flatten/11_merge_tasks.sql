@@ -23,21 +23,24 @@ with compared as (
         i.*,
         coalesce(v.version_number, 0) + 1 as version_number,
         v.task_id is null or v.valid_to is not null as is_opening,
-        list_filter(
-            [
-                case when i.title is distinct from v.title then 'title' end,
-                case when i.prompt_hash is distinct from v.prompt_hash then 'prompt' end,
-                case when i.schedule is distinct from v.schedule then 'schedule' end,
-                case when i.timezone is distinct from v.timezone then 'timezone' end,
-                case when i.schedule_id is distinct from v.schedule_id then 'schedule_id' end,
-                case when i.model is distinct from v.model then 'model' end,
-                case when i.is_enabled is distinct from v.is_enabled then 'is_enabled' end,
-                case when i.account_id is distinct from v.account_id then 'account_id' end,
-                case when i.artist_account_id is distinct from v.artist_account_id then 'artist_account_id' end,
-                case when i.owner_email_hash is distinct from v.owner_email_hash then 'owner_email' end
-            ],
-            lambda name: name is not null
-        ) as changed
+        case
+            when v.task_id is not null
+                then list_filter(
+                    [
+                        case when i.title is distinct from v.title then 'title' end,
+                        case when i.prompt_hash is distinct from v.prompt_hash then 'prompt' end,
+                        case when i.schedule is distinct from v.schedule then 'schedule' end,
+                        case when i.timezone is distinct from v.timezone then 'timezone' end,
+                        case when i.schedule_id is distinct from v.schedule_id then 'schedule_id' end,
+                        case when i.model is distinct from v.model then 'model' end,
+                        case when i.is_enabled is distinct from v.is_enabled then 'is_enabled' end,
+                        case when i.account_id is distinct from v.account_id then 'account_id' end,
+                        case when i.artist_account_id is distinct from v.artist_account_id then 'artist_account_id' end,
+                        case when i.owner_email_hash is distinct from v.owner_email_hash then 'owner_email' end
+                    ],
+                    lambda name: name is not null
+                )
+        end as changed
     from incoming as i
     left join core.task_versions as v
         on v.task_id = i.task_id
@@ -45,7 +48,7 @@ with compared as (
 
 )
 
-select * exclude (changed), changed as changed_columns
+select * exclude (changed), coalesce(changed, []) as changed_columns
 from compared
 where is_opening
     or len(changed) > 0;

@@ -1,0 +1,56 @@
+"""Staging much: parts side by side give what parts in turn give, in little memory; one huge object costs itself alone."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines import staging
+from tests.bodies import NOON, Bench, body, run, task
+
+HUGE_MEGABYTES = 24
+
+
+def bodies(count: int) -> list[bytes]:
+    return [body([task(f"task_{part}_{n}", runs=[run(f"run_{part}_{n}")]) for n in range(3)]) for part in range(count)]
+
+
+def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> Bench:
+    bench = Bench(folder)
+    bench.con.execute(f"set memory_limit = '{memory}'")
+    bench.load(bench.archive_poll(NOON, *contents))
+    return bench
+
+
+def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_turn = loaded(tmp_path / "turn", *bodies(7))
+    monkeypatch.setattr(staging, "BATCH_BYTES", 2 * len(bodies(1)[0]))
+    beside = loaded(tmp_path / "beside", *bodies(7))
+    assert beside.one("select count(*) from core.runs") == 21
+    assert beside.dump() == in_turn.dump()
+
+
+def test_a_large_load_spills_early_and_gets_its_threads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "select parse_formatted_bytes(current_setting('memory_limit'))"
+    small = loaded(tmp_path / "small", *bodies(4))
+    assert small.one(query) > 900_000_000
+    assert small.one("select current_setting('threads')") == 1
+    monkeypatch.setattr(staging, "BATCH_BYTES", 1)
+    large = loaded(tmp_path / "large", *bodies(4))
+    assert 300_000_000 < large.one(query) <= 400_000_000
+    default_threads = Bench(tmp_path / "other").con.execute("reset threads; select current_setting('threads')")
+    assert (large.one("select current_setting('threads')"),) == default_threads.fetchone()
+    assert loaded(tmp_path / "less", *bodies(4), memory="200MB").one(query) <= 200_000_000
+
+
+@pytest.mark.parametrize(("memory", "kept"), [("1GB", 1), ("100MB", 0)])
+def test_a_huge_object_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str, kept: int
+) -> None:
+    monkeypatch.setattr(staging, "BATCH_BYTES", 1)
+    huge = body([task("task_huge", runs=[run("run_huge", payload="x" * HUGE_MEGABYTES * 1024 * 1024)])])
+    bench = loaded(tmp_path, *bodies(2), huge, *bodies(4)[2:], memory=memory)
+    assert bench.one("select count(*) from core.runs where run_id <> 'run_huge'") == 12
+    assert bench.one("select count(*) from core.runs where run_id = 'run_huge'") == kept
+    rejects = bench.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
+    assert len(rejects) == 1 - kept
+    assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
