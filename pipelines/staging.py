@@ -89,7 +89,6 @@ class Stager:
             # Much to merge: the file was small when it was opened (warehouse.py), and will not be.
             self._con.execute("reset threads")
 
-
     def _spare_memory(self) -> None:
         """Let a large load spill early: given more memory, DuckDB keeps more of it, and is no faster for it."""
         allowed, enough = self._con.execute(

@@ -58,6 +58,8 @@ _ENVELOPE = msgspec.json.Decoder(Envelope)
 _PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 REASON_LENGTH = 300
+# A large body names what it lists in its first bytes; searching all of it would take as long as reading it.
+HEAD_BYTES = 256
 
 
 def split(body: bytes, kind: str, where: str) -> list[bytes]:
@@ -77,7 +79,8 @@ def split(body: bytes, kind: str, where: str) -> list[bytes]:
 
 def kind_of(body: bytes) -> Kind:
     """Tell which endpoint a saved body came from: tasks, the runs listing, or one retrieved run."""
-    if b'"runs"' not in body:
+    head = body[:HEAD_BYTES]
+    if b'"tasks"' in head.partition(b'"runs"')[0] or b'"runs"' not in body:
         return "tasks"
     try:
         runs = _ENVELOPE.decode(body).runs
