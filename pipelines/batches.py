@@ -110,7 +110,7 @@ def read_unchanged(con: Connection, scratch: Path) -> None:
     if not files:
         return
     con.execute(f"set variable stage_file = '{_quoted(scratch / 'unchanged-*.ndjson')}'")
-    run_flatten(con, "05_read_unchanged")
+    run_flatten(con, "06_read_unchanged")
     for file in files:
         file.unlink()
 
@@ -151,6 +151,8 @@ def _read_lines(con: Connection, batch: Batch, steps: Sequence[str]) -> None:
     try:
         for step in steps:
             run_flatten(con, step)
+        if con.execute("select 1 from run_batch where len(r.attempts) > 0 limit 1").fetchone():
+            run_flatten(con, "05_stage_attempts")
         con.execute("commit")
     except duckdb.Error:
         con.execute("rollback")

@@ -77,8 +77,7 @@ def build(
         con.execute("delete from core.build_context")
         con.execute(BUILD_CONTEXT, [as_of, reporting_timezone, version("recoup-warehouse")])
         fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
-        if only is None:
-            _drop_marts_without_model(con, models)
+        _drop_misfits(con, models, chosen if only is not None else None)
         for done, model in enumerate(chosen):
             if progress:
                 progress(model.relation, done, len(chosen))
@@ -103,10 +102,8 @@ def _transaction(con: Connection) -> Iterator[None]:
 
 
 def _build_model(con: Connection, model: Model) -> int:
-    kind = "view" if model.materialized == "view" else "table"
     try:
-        _drop_other_kind(con, model.name, kind)
-        con.execute(f"create or replace {kind} {model.relation} as {model.sql}")
+        con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
         row = con.execute(f"select count(*) from {model.relation}").fetchone()  # noqa: S608 - a model's own name
     except duckdb.Error as error:
         raise BadModel(
@@ -115,18 +112,17 @@ def _build_model(con: Connection, model: Model) -> int:
     return int(row[0]) if row else 0
 
 
+def _kind(model: Model) -> str:
+    return "view" if model.materialized == "view" else "table"
+
+
 def _marts(con: Connection) -> dict[str, str]:
     return dict(con.execute(MARTS).fetchall())
 
 
-def _drop_other_kind(con: Connection, name: str, kind: str) -> None:
-    found = _marts(con).get(name)
-    if found is not None and found != kind:
-        con.execute(f'drop {found} marts."{name}"')
-
-
-def _drop_marts_without_model(con: Connection, models: Sequence[Model]) -> None:
-    wanted = {model.name for model in models if not model.is_base}
+def _drop_misfits(con: Connection, models: Sequence[Model], chosen: Sequence[Model] | None) -> None:
+    """Drop marts that became a view or a table (of those chosen), and without a choice also those without a model."""
+    wanted = {model.name: _kind(model) for model in (models if chosen is None else chosen) if not model.is_base}
     for name, kind in _marts(con).items():
-        if name not in wanted:
+        if kind != wanted.get(name, kind if chosen is not None else None):
             con.execute(f'drop {kind} marts."{name}"')

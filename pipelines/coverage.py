@@ -13,6 +13,11 @@ from pipelines.warehouse import Connection, insert_rows
 # A hole longer than a nightly's rhythm without any poll in it means that nobody polled.
 NIGHTLY_RHYTHM = timedelta(hours=26)
 
+# Most polls find no hole; planning the query below would then be most of what they cost.
+IS_ANY = """
+select exists (from observed where hole_to_at > hole_from_at) or exists (from deletable)
+"""
+
 # Whatever was in force at some time since the last good look may have been so from its first instant to its last:
 # nobody saw the change. So each configuration counts for the whole hole, except that one which had ended before the
 # hole did ends there; where they differ, the count is an upper bound. A disabled task expects nothing. With a deleted
@@ -163,6 +168,8 @@ class Stretch:
 
 def record_gaps(con: Connection, poll_id: str) -> int:
     """Write core.coverage_gaps and core.missing_runs for this poll's holes; return the runs counted missing."""
+    if con.execute(IS_ANY).fetchone() == (False,):
+        return 0
     stretches: dict[Hole, list[Stretch]] = {}
     for row in con.execute(HOLES).fetchall():
         stretches.setdefault(Hole(*row[:8]), []).append(Stretch(*row[8:]))

@@ -1,4 +1,4 @@
-"""The whole way over real HTTP: simulator, polls, a Dagster nightly; run by run and cent by cent with the truth."""
+"""The whole way over real HTTP: simulator, polls, a nightly; run by run and cent by cent with the truth."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from pipelines.nightly import nightly
 from pipelines.poll import poll
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, Truth, serve
@@ -19,7 +20,7 @@ LAST_MINUTE = timedelta(seconds=60)
 
 
 def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> tuple[Settings, Truth]:
-    """Poll for so many simulated days, ending with a nightly; each poll a Dagster job, or only the last."""
+    """Poll for so many simulated days, ending with a nightly; as Dagster jobs, or by what those jobs call."""
     simulator = Simulator(Fleet.demo(seed=11, start=START), now=START)
     with serve(simulator) as origin:
         accounts = sorted({task.account_id for task in simulator.truth().tasks})
@@ -35,11 +36,11 @@ def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> 
             for number in range(1, days * polls_a_day + 1):
                 simulator.set_now(START + number * step + timedelta(minutes=7))
                 is_last = number == days * polls_a_day
-                if is_last or are_jobs:
+                if are_jobs:
                     job = defs.resolve_job_def("nightly" if is_last else "poll")
                     assert job.execute_in_process(instance=instance, raise_on_error=True).success
                 else:
-                    poll(settings, clock=lambda: simulator.now)
+                    (nightly if is_last else poll)(settings, clock=lambda: simulator.now)
         return settings, simulator.truth()
 
 
