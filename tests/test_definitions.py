@@ -60,6 +60,7 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 # The shape of the graph
 
 
+@pytest.mark.slow
 def test_loading_is_free_of_warnings_and_of_traces_on_disk(tmp_path: Path) -> None:
     code = "import pipelines.definitions as d; d.defs.resolve_all_job_defs()"
     environment = os.environ | {"RECOUP_WAREHOUSE_DIR": str(tmp_path / "untouched")}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipelines import cron
 from pipelines.expected import fill_expected
-from tests.bodies import NOON, Bench, run, task
+from tests.bodies import EXAMPLES, NOON, Bench, run, task
 from tests.warehouse_builder import WarehouseBuilder, models, utc
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -68,7 +68,7 @@ CONFIGURATIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=3 * EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(CONFIGURATIONS, st.integers(1, 400), st.booleans()), min_size=1, max_size=6))
 def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict, int, bool]]) -> None:
     """Around a change of clocks; each step a new configuration, then a build or not."""

@@ -18,7 +18,7 @@ from typing_extensions import is_typeddict
 
 from pipelines.recoup import contract, first_look
 from pipelines.recoup.gate import Gated, gate
-from tests.bodies import NOON, iso, run, task
+from tests.bodies import EXAMPLES, NOON, iso, run, task
 
 ATTEMPT = {"id": "attempt_1", "status": "FAILED", "createdAt": iso(NOON), "updatedAt": iso(NOON)}
 FULL_ATTEMPT = ATTEMPT | {"startedAt": iso(NOON), "completedAt": iso(NOON), "error": {"message": "no"}}
@@ -152,7 +152,7 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=80 * EXAMPLES, deadline=None)
 @given(edits)
 def test_no_damage_to_the_bytes_passes_that_pydantic_refuses(damage: list[tuple[int, int, bytes]]) -> None:
     body = SAMPLE
@@ -168,7 +168,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60 * EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), json_values), min_size=1, max_size=3))
 def test_the_gate_decides_as_pydantic_alone_does(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     changed = copy.deepcopy(FULL_TASK)

@@ -36,7 +36,7 @@ from pipelines.report import write_report
 from pipelines.settings import Settings
 from pipelines.sqlfiles import run_flatten
 from pipelines.warehouse import Warehouse, open_published
-from tests.bodies import NOON, body, run, runs_body, task
+from tests.bodies import EXAMPLES, NOON, body, run, runs_body, task
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "recoup_sk_canary_of_the_api_key"
@@ -429,7 +429,7 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @given(values=st.lists(VALUES, min_size=20, max_size=40))
-@hypothesis_settings(max_examples=20, deadline=None)
+@hypothesis_settings(max_examples=6 * EXAMPLES, deadline=None)
 def test_scrubbing_leaves_json_readable_and_of_the_same_shape(
     session: duckdb.DuckDBPyConnection, values: list[Any]
 ) -> None:

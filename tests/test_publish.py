@@ -18,6 +18,8 @@ from pipelines.snapshots import current_snapshot, snapshot_numbers
 from pipelines.warehouse import Warehouse, open_published
 from tests.publish_bench import NOON, add_runs, leftovers, publish_at, published_runs, run_child
 
+# One of each side of the flip in the fast suite, all in the slow one.
+TOLD = ("copied", "flipped")
 STEPS = ("cleaned", "sealed", "copied", "verified", "settled", "enrolled", "flipped")
 
 PUBLISH_AND_DIE = """
@@ -114,7 +116,7 @@ def test_extras_go_live_with_the_copy_they_describe(layout: Layout) -> None:
 # Killed anywhere, the old copy stays and the next publish cleans up
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [pytest.param(step, marks=() if step in TOLD else pytest.mark.slow) for step in STEPS])
 def test_a_publish_killed_after_any_step_leaves_a_whole_copy(layout: Layout, step: str) -> None:
     add_runs(layout, 100)
     publish_at(layout)

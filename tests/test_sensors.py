@@ -108,6 +108,7 @@ def test_a_poll_through_dagster_leaves_word_for_the_sensor(plant: Plant) -> None
     assert asked(plant.look()).run_key == "poll-20260820T130000.000000"
 
 
+@pytest.mark.slow
 def test_old_poll_runs_are_pruned_with_their_files() -> None:
     @dg.op
     def nothing() -> None: ...
