@@ -23,6 +23,8 @@ from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, SimulatorTransport
 from pipelines.simulator.dice import Dice
 
+# A pipeline opens its file for each poll. Left open over thousands of polls, each takes longer than the one before.
+REOPENED_AFTER = 50
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Pace = Literal["sensor", "nightly"]
 # (fault, in how many of ten days it happens, shortest and longest hours). Failed polls first, then polls that lie.
@@ -66,9 +68,13 @@ class World:
         )
         self.settings.layout.prepare()
         self.archive = Archive(self.settings.layout.archive)
-        self.con = duckdb.connect(config={"threads": 1})
-        self.con.execute("set timezone = 'UTC'")
-        apply_core(self.con)
+        self.con = self._connect()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        con = duckdb.connect(str(self.settings.layout.work_file), config={"threads": 1})
+        con.execute("set timezone = 'UTC'")
+        apply_core(con)
+        return con
 
     def bad_days(self, days: int, seed: int) -> None:
         """Let things go wrong over `days`: the source fails or lies, and some nights (and days) nobody polls."""
@@ -109,6 +115,9 @@ class World:
         """Do what poll.poll does, on a connection that stays open."""
         self.simulator.set_now(at)
         self.poll_count += 1
+        if self.poll_count % REOPENED_AFTER == 0:
+            self.con.close()
+            self.con = self._connect()
         scope = {"source": "simulator", "is_full_scope": True, "account_ids": list(self.settings.account_ids)}
         writer = self.archive.start_poll(at, **scope)
         session = LoadSession(self.con, self.archive, self.settings, writer.record.start)
