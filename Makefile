@@ -31,7 +31,7 @@ dev: setup ## Open the Dagster UI, with schedules and sensor on
 report: setup ## Open the report about what is published
 	@$(BIN)/recoup-warehouse report --open
 
-test: setup ## Fast tests, one to two minutes on two cores
+test: setup ## Fast tests, a minute on two cores
 	$(BIN)/python -m pytest -n 2
 
 lint: setup ## Style of the code (ruff)
