@@ -1,6 +1,6 @@
 -- How completely are the last 1, 7, 30 and 90 days of each task known? The rates over windows read it from here.
 -- Grain: one row per task and window. Key: task_id, window_days. Windows end at the build's now, in whole 24 hours.
--- The same rules as task_coverage, for more windows.
+-- A window that begins before the task was observed is unknown, unless runs are known to be missing in it.
 with context as (
 
     select * from core.build_context
@@ -72,8 +72,10 @@ judged_tasks as (
         tasks.observed_from_at is null
         or coalesce(ticks.unseen_tick_count > 0, false)
         or case
+            -- Runs between the last look and the deletion are lost, unless the announced ticks tell that none was due.
             when tasks.deleted_at is not null
                 then tasks.schedule_id is not null and coalesce(ticks.announced_until_at <= tasks.deleted_at, true)
+            -- A poll and the build after it are one thing; an hour later the newest runs count as not seen.
             else coalesce(tasks.observed_until_at < context.as_of_at - interval 1 hour, true)
         end as is_open_ended
     from core.tasks as tasks
@@ -91,6 +93,8 @@ joined as (
         tasks.task_id,
         windows.window_days,
         windows.from_at,
+        tasks.is_open_ended,
+        tasks.uncountable_until_at,
         coalesce(observed.observed_run_count, 0) as observed_run_count,
         coalesce(missing.runs_missing_count, 0) as runs_missing_count,
         tasks.is_open_ended
@@ -111,6 +115,8 @@ select
     task_id,
     window_days,
     from_at,
+    is_open_ended,
+    uncountable_until_at,
     observed_run_count,
     runs_missing_count,
     observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
