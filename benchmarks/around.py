@@ -4,6 +4,7 @@ Loads themselves are run.py's, growth of the delta history.py's. Figures are kep
 """
 
 import argparse
+import os
 import shutil
 import tempfile
 import threading
@@ -152,6 +153,7 @@ def main() -> None:
         for weeks in (1, arguments.weeks):
             folder = Path(name) / f"warehouse-{weeks}"
             shutil.copytree(make_history(base, weeks), folder)
+            os.sync()
             for _ in range(arguments.repeat):
                 take(weeks, lambda: build(folder, weeks))  # noqa: B023 - called at once
                 take(weeks, lambda: publish(folder))  # noqa: B023

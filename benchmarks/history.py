@@ -5,6 +5,7 @@ in time order, as polling would have left them. Then the same delta is loaded in
 """
 
 import argparse
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -82,6 +83,7 @@ def load_delta(history: Path, delta: DataSet) -> tuple[Taken, int]:
     with tempfile.TemporaryDirectory(dir=DATA) as name:
         warehouse = Path(name) / "warehouse"
         shutil.copytree(history, warehouse)
+        os.sync()  # or the poll's own sync would wait for the copy of the history
         taken = measure([OWN, "-m", "benchmarks.product", delta.folder, warehouse, "1"])
         with duckdb.connect(str(warehouse / "work" / "recoup.duckdb"), read_only=True) as con:
             runs, ids = con.execute("select count(*), count(distinct run_id) from core.runs").fetchone() or (0, 0)
