@@ -1,0 +1,91 @@
+"""doctor: what it finds, and what it never shows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipelines import playground
+from tests.cli.conftest import run
+
+
+class TestDoctor:
+    """Each trouble becomes a line that says what to do; secrets never show."""
+
+    def test_a_new_warehouse_is_no_failure(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("doctor") == 0
+        text = capsys.readouterr().out
+        assert "RECOUP_API_KEY is not set" in text
+        assert not Path("warehouse").exists()
+
+    def test_the_key_is_tried_and_never_shown(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from pipelines.simulator import serve
+
+        Path(".env").write_text("RECOUP_API_KEY=recoup_sk_simulated\nRECOUP_PRIVACY_KEY=hush-hush\n")
+        Path(".env").chmod(0o644)
+        with serve(playground.World.new().simulator()) as origin:
+            monkeypatch.setenv("RECOUP_API_URL", origin)
+            assert run("doctor") == 0
+            good = capsys.readouterr().out
+            monkeypatch.setenv("RECOUP_API_KEY", "recoup_sk_wrong")
+            assert run("doctor") == 1
+            bad = capsys.readouterr().out
+        assert f"{origin} accepts" in good
+        assert "RECOUP_API_KEY (.env)" in good
+        assert "chmod 600 .env" in good
+        assert "fail  api" in bad
+        assert "RECOUP_API_KEY (environment)" in bad
+        for secret in ("recoup_sk_", "hush-hush"):
+            assert secret not in good.replace("recoup_sk_...", "")
+            assert secret not in bad.replace("(it starts with recoup_sk_)", "")
+
+    def test_misspelt_settings_are_named(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("RECOUP_ACOUNT_IDS", "x")
+        run("doctor")
+        assert "did you mean RECOUP_ACCOUNT_IDS?" in capsys.readouterr().out
+
+    def test_a_bad_setting_fails(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setenv("RECOUP_SNAPSHOTS_KEPT", "many")
+        assert run("doctor") == 1
+        assert "fail  settings   RECOUP_SNAPSHOTS_KEPT" in capsys.readouterr().out
+
+    def test_open_folders_and_an_old_poll_fail(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("warehouse/archive").chmod(0o755)
+        capsys.readouterr()
+        assert run("doctor") == 1
+        text = capsys.readouterr().out
+        assert "chmod 700 warehouse/archive" in text
+        assert "fail  polls" in text
+        assert "runs are lost" in text
+
+    def test_a_dangling_copy_fails(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("warehouse/snapshots/1").rename("warehouse/moved")
+        assert run("doctor") == 1
+        assert "leads nowhere" in capsys.readouterr().out
+
+    def test_a_writer_is_named(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        holder = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from pathlib import Path; from pipelines.layout import Layout; "
+                "from pipelines.warehouse import Warehouse\n"
+                "with Warehouse(Layout(Path('warehouse').resolve())).locked():\n"
+                "    print('held', flush=True)\n"
+                "    sys.stdin.read()",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert holder.stdout and holder.stdout.readline() == b"held\n"
+        run("doctor")
+        holder.communicate()
+        text = capsys.readouterr().out
+        assert f"process {holder.pid} is writing now" in text
+        # The copy is read instead of the work file.
+        assert "the last one that brought tasks" in text
