@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,31 +21,19 @@ import dagster as dg
 import duckdb
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from pipelines.dagster_home import prepare_dagster_home
 from pipelines.definitions import build_defs
-from pipelines.poll import poll
-from pipelines.publish import publish
-from pipelines.rebuild import rebuild
-from pipelines.recoup import gate
 from pipelines.report import write_report
 from pipelines.settings import Settings
-from pipelines.sqlfiles import run_flatten
-from pipelines.warehouse import Warehouse, open_published
-from tests.bodies import EXAMPLES, NOON, body, run, runs_body, task
+from pipelines.warehouse import open_published
+from tests.bodies import NOON, runs_body
+from tests.canaries import CONTROL, canaries, dump, first_tasks, later_tasks, private_run, talkative, text
 
-ROOT = Path(__file__).resolve().parent.parent
 KEY = "recoup_sk_canary_of_the_api_key"
 # The doctor fails, since the last of these polls was long ago.
 OVERDUE = 1
 TONIGHT = NOON + timedelta(hours=12)
-# In the title, which is no secret: whoever searches must find it, or the search proves nothing.
-CONTROL = "control-of-the-search"
-# Every private text holds this word; nothing else does.
-CANARY = re.compile(rb"(?i)canary[\w.:-]*")
 
 # As the command line, but DuckDB leaves every block readable, those that it does not use any more too.
 CLI_UNCOMPRESSED = """
@@ -65,119 +52,6 @@ duckdb.connect = connect_uncompressed
 for command in sys.argv[1:]:
     print("exit", cli.run(command.split(";")))
 """
-
-
-def text(place: str) -> str:
-    """A private text, long enough that DuckDB never stores it inline."""
-    return f"canary-of-{place} which nobody but the owner may read"
-
-
-def address(place: str) -> str:
-    return f"canary.{place}+x@label.example"
-
-
-def talkative(place: str) -> str:
-    """Text that people may read, with things in it that they may not, in the forms in which programs write them."""
-    return (
-        f"{place}:\nto {address(place)}, <{address(place)}>\n{address(place)}\tmailto:canary.{place}%40label.example "
-        f"key recoup_sk_canary{place} Bearer canary.{place} sk-canary-{place} tr_prod_canary{place} "
-        f"https://canary_user:canary-pw@db.example/x https://s3.example/a?X-Amz-Signature=canary{place}&b=1 "
-        f'password: canary-{place} {{"apiKey": "canary-{place}"}} jürgen.canary@label.example'
-    )
-
-
-def error(place: str) -> dict[str, Any]:
-    told = {"name": f"Error {address(place)}", "message": talkative(f"{place}-message")}
-    return told | {"stackTrace": text(f"{place}-stack"), "more": text(f"{place}-more")}
-
-
-def private_run(run_id: str, hours_ago: float = 3, **over: Any) -> dict[str, Any]:
-    """A run of both shapes at once, with a canary wherever the source can hold something private."""
-    place = run_id.replace("_", "-")
-    fields: dict[str, Any] = {
-        "status": "FAILED",
-        "idempotencyKey": talkative(f"{place}-idempotency"),
-        "payload": {"prompt": text(f"{place}-payload"), text(f"{place}-payload-key"): 1},
-        "output": text(f"{place}-output"),
-        "payloadPresignedUrl": f"https://store.example/{text(f'{place}-payload-url')}",
-        "outputPresignedUrl": f"https://store.example/{text(f'{place}-output-url')}",
-        "title": text(f"{place}-title"),
-        "email_subject": text(f"{place}-subject"),
-        "error": error(place),
-        "metadata": {
-            address(f"{place}-metadata-key"): talkative(f"{place}-metadata"),
-            "nested": [{"accessToken": f"canary-{place}-token", "tokens": 7, "token": None}],
-            "as json": json.dumps({"secret": f'canary-{place} "quoted"', "to": address(place)}),
-        },
-        "tags": [f"account:{place}", f"to:{address(f'{place}-tag')}", f"recoup_sk_canary{place}"],
-        "env": {"id": "env_1", "name": "prod", "user": text(f"{place}-user")},
-        "schedule": {
-            "id": "sched_task_1",
-            "externalId": "task_1",
-            "deduplicationKey": talkative(f"{place}-dedup"),
-            "generator": {"type": "CRON", "expression": "0 9 * * *", "description": talkative(f"{place}-description")},
-        },
-        "relatedRuns": {"root": {"id": "run_root", "payload": text(f"{place}-related")}},
-        "attemptCount": 1,
-        "triggerFunction": "trigger",
-        "batchId": talkative(f"{place}-batch"),
-        "version": talkative(f"{place}-version"),
-        "region": talkative(f"{place}-region"),
-        "ttl": talkative(f"{place}-ttl"),
-        "taskKind": talkative(f"{place}-kind"),
-        "attempts": [
-            {
-                "id": f"attempt_{run_id}",
-                "status": "FAILED",
-                "createdAt": "2026-08-20T09:00:00Z",
-                "updatedAt": "2026-08-20T09:01:00Z",
-                "error": error(f"{place}-attempt"),
-            }
-        ],
-        "queue": {"owner": text(f"{place}-unknown-key"), "version": text(f"{place}-unknown-safe")},
-        address(f"{place}-unknown-name"): {address("inner"): text("inner")},
-    }
-    return run(run_id, NOON - timedelta(hours=hours_ago), **(fields | over))
-
-
-def private_task(task_id: str, *runs: dict[str, Any], **over: Any) -> dict[str, Any]:
-    place = task_id.replace("_", "-")
-    fields: dict[str, Any] = {
-        "title": f"{CONTROL} {talkative(f'{place}-title')}",
-        "prompt": text(f"{place}-prompt") * 200,
-        "owner_email": address(f"{place}-owner"),
-        "artist_name": talkative(f"{place}-artist"),
-        "model": talkative(f"{place}-model"),
-        "api_key": f"recoup_sk_canary_{place}",
-        "notes": {
-            address("k"): [text(f"{place}-notes")],
-            "version": text(f"{place}-notes-version"),
-            "phone": 491701234,
-        },
-    }
-    return task(task_id, runs, **(fields | over))
-
-
-def first_tasks() -> bytes:
-    bad_run = private_run("run_bad", 5, createdAt=text("bad-created"), costInCents=text("bad-cost"))
-    bad_attempts = private_run("run_half", 6)
-    bad_attempts["attempts"] = [{"id": "a", "status": text("bad-attempt"), "error": error("bad-attempt")}]
-    return body(
-        [
-            private_task("task_1", private_run("run_1"), bad_run, bad_attempts),
-            private_task("task_2", schedule=talkative("schedule"), timezone=talkative("zone"), recent_runs=None),
-            private_task("task_3", private_run("run_3"), title={"text": text("bad-title")}, id=text("bad-id")),
-            {address("whole"): text("whole")},
-        ]
-    )
-
-
-def later_tasks() -> bytes:
-    """Everything has changed since, so that what was stored before is rewritten."""
-    changed = private_run(
-        "run_1", updatedAt="2026-08-20T11:00:00Z", output=text("changed-output"), error=talkative("told")
-    )
-    return body([private_task("task_1", changed, prompt=text("changed-prompt"), owner_email=address("new-owner"))])
 
 
 @dataclass
@@ -274,22 +148,6 @@ def through_dagster(settings: Settings, source: Source) -> str:
     return told
 
 
-def canaries(content: bytes) -> set[str]:
-    return {found.decode(errors="replace") for found in CANARY.findall(content)}
-
-
-def dump(file: Path) -> bytes:
-    """Everything that a reader of the file can see, as text: rows, definitions, comments, settings of the file."""
-    with duckdb.connect(str(file), read_only=True) as con:
-        tables = con.execute("select table_schema, table_name from information_schema.tables").fetchall()
-        rows = [con.execute(f"select t::varchar from {schema}.{name} as t").fetchall() for schema, name in tables]
-        rows += [
-            con.execute(f"from {name}()").fetchall() for name in ("duckdb_tables", "duckdb_views", "duckdb_columns")
-        ]
-        rows += [con.execute("select * from duckdb_functions() where not internal").fetchall()]
-    return repr(rows).encode()
-
-
 @pytest.mark.slow
 def test_the_published_file_holds_nothing_private(nights: Nights) -> None:
     snapshots = sorted(nights.settings.layout.snapshots.glob("*/recoup.duckdb"))
@@ -379,87 +237,3 @@ def test_files_are_private_and_the_published_one_cannot_be_written(nights: Night
         for change in ("delete from core.runs", "create table core.mine (i integer)", "drop table core.tasks"):
             with pytest.raises(duckdb.InvalidInputException, match="read-only"):
                 con.execute(change)
-
-
-def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -> None:
-    saved = save(tmp_path, first_tasks())
-    kept = Settings.load(warehouse_dir=tmp_path / "w", privacy_keep="prompt")
-    poll(kept, clock=lambda: NOON, load_files=[saved])
-    in_clear = publish(kept.layout, kept=3, clock=lambda: NOON).path
-    assert canaries(dump(in_clear)) == {"canary-of-task-1-prompt", "canary-of-task-2-prompt"}
-    settings = Settings.load(warehouse_dir=tmp_path / "w")
-    rebuild(settings)
-    masked = publish(settings.layout, kept=3, clock=lambda: NOON).path
-    assert canaries(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
-
-
-@pytest.mark.slow
-def test_hashes_differ_between_warehouses_unless_they_share_a_key(tmp_path: Path) -> None:
-    saved = save(tmp_path, first_tasks())
-
-    def prompt_hash(folder: str, key: str | None) -> str:
-        settings = Settings.load(warehouse_dir=tmp_path / folder, privacy_key=key)
-        poll(settings, clock=lambda: NOON, load_files=[saved])
-        with Warehouse.of(settings).write() as con:
-            return str(con.execute("select prompt_hash from core.tasks where task_id = 'task_1'").fetchall()[0][0])
-
-    assert prompt_hash("a", "shared") == prompt_hash("b", "shared")
-    assert len({prompt_hash("a", "shared"), prompt_hash("c", None), prompt_hash("d", None)}) == 3
-
-
-def save(folder: Path, content: bytes) -> Path:
-    file = folder / "saved.json"
-    file.write_bytes(content)
-    return file
-
-
-LETTERS = st.text(alphabet=st.sampled_from('ab@.\\"\n\t\x01é<>:= ,{}[]%40&?'), max_size=12)
-WORDS = st.sampled_from(["sk-abc", "Bearer x", "password", "token:", '"secret":"', "recoup_sk_a", "a@b.c", "\n", "\\"])
-TEXTS = st.lists(WORDS | LETTERS, max_size=4).map("".join)
-VALUES = st.recursive(
-    TEXTS | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=6
-)
-
-
-@pytest.fixture(scope="module")
-def session() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as con:
-        run_flatten(con, "00_session")
-        yield con
-
-
-@given(values=st.lists(VALUES, min_size=20, max_size=40))
-@hypothesis_settings(max_examples=6 * EXAMPLES, deadline=None)
-def test_scrubbing_leaves_json_readable_and_of_the_same_shape(
-    session: duckdb.DuckDBPyConnection, values: list[Any]
-) -> None:
-    raws = [json.dumps(value, ensure_ascii=False) for value in values]
-    scrubbed = session.execute("select scrubbed(raw::json::varchar) from (select unnest(?) as raw)", [raws]).fetchall()
-    assert [shape(json.loads(text)) for (text,) in scrubbed] == [shape(value) for value in values]
-
-
-def shape(part: Any) -> Any:
-    if isinstance(part, dict):
-        return "dict"  # two addresses may become the same name
-    return [shape(inner) for inner in part] if isinstance(part, list) else type(part)
-
-
-@pytest.mark.parametrize(
-    "harmless",
-    [
-        "task-runner: disk-full, risk-free",
-        "run_06g3v8ouk9oupl71ni64n51301 of task_1",
-        "used 7 tokens, token count: 12",
-        "customer-prompt-task",
-        "Failed to fetch https://api.example/v1/items?page=2&limit=5",
-    ],
-)
-def test_scrubbing_leaves_harmless_text_alone(session: duckdb.DuckDBPyConnection, harmless: str) -> None:
-    assert session.execute("select scrubbed(?)", [harmless]).fetchall() == [(harmless,)]
-
-
-def test_names_of_unknown_keys_are_told_unless_they_may_be_private() -> None:
-    names = {"queuePosition": 1, address("name"): 2, text("name"): 3}
-    gated = gate.gate([(0, json.dumps(run(**{"run_id": "r"}) | names).encode())], "runs")
-    assert "runs[].queuePosition" in gated.unknown_keys
-    assert canaries(repr(gated.unknown_keys).encode()) == set()

@@ -1,0 +1,39 @@
+"""Privacy as a warehouse sets it: columns kept in clear and taken back, and the key of its hashes."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.poll import poll
+from pipelines.publish import publish
+from pipelines.rebuild import rebuild
+from pipelines.settings import Settings
+from pipelines.warehouse import Warehouse
+from tests.bodies import NOON
+from tests.canaries import canaries, dump, first_tasks, save
+
+
+def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -> None:
+    saved = save(tmp_path, first_tasks())
+    kept = Settings.load(warehouse_dir=tmp_path / "w", privacy_keep="prompt")
+    poll(kept, clock=lambda: NOON, load_files=[saved])
+    in_clear = publish(kept.layout, kept=3, clock=lambda: NOON).path
+    assert canaries(dump(in_clear)) == {"canary-of-task-1-prompt", "canary-of-task-2-prompt"}
+    settings = Settings.load(warehouse_dir=tmp_path / "w")
+    rebuild(settings)
+    masked = publish(settings.layout, kept=3, clock=lambda: NOON).path
+    assert canaries(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
+
+
+@pytest.mark.slow
+def test_hashes_differ_between_warehouses_unless_they_share_a_key(tmp_path: Path) -> None:
+    saved = save(tmp_path, first_tasks())
+
+    def prompt_hash(folder: str, key: str | None) -> str:
+        settings = Settings.load(warehouse_dir=tmp_path / folder, privacy_key=key)
+        poll(settings, clock=lambda: NOON, load_files=[saved])
+        with Warehouse.of(settings).write() as con:
+            return str(con.execute("select prompt_hash from core.tasks where task_id = 'task_1'").fetchall()[0][0])
+
+    assert prompt_hash("a", "shared") == prompt_hash("b", "shared")
+    assert len({prompt_hash("a", "shared"), prompt_hash("c", None), prompt_hash("d", None)}) == 3
