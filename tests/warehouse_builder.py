@@ -3,6 +3,7 @@
 Tests of loading do not use this; they go through the real archive.
 """
 
+import json
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Self
@@ -108,3 +109,36 @@ class WarehouseBuilder:
 def utc(text: str) -> datetime:
     """An instant in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def built(house: WarehouseBuilder, *names: str, **options) -> WarehouseBuilder:
+    """Build only these marts and those under them."""
+    wanted: set[tuple[str, str]] = set()
+    queue = [model(name) for name in names]
+    while queue:
+        one = queue.pop()
+        wanted.add(one.key)
+        queue += [model(name) for schema, name in one.depends_on if schema == "marts"]
+    house.build(only=wanted, **options)
+    return house
+
+
+def add_runs(house: WarehouseBuilder, runs: list[dict]) -> None:
+    """Add many runs by one statement: those of the builder take a while each."""
+    known = {"outcome": "succeeded", "is_test": False, "compute_cents": "0.04", "task_id": "t"}
+    rows = [known | run | {"run_id": f"r{number}"} for number, run in enumerate(runs)]
+    types = dict(house.query("select column_name, data_type from duckdb_columns() where table_name = 'runs'"))
+    names = [name for name in rows[0] if name in types]
+    cells = ", ".join(f"many.row.{name}::{types[name]} as {name}" for name in names)
+    structure = json.dumps([dict.fromkeys(names, "VARCHAR")])
+    house.run("model", created_at="2026-01-01T00:00:00Z")
+    house.con.execute(
+        f"insert into core.runs select model.* replace ({cells}, statuses.status as status, "
+        "statuses.is_final as is_final, "
+        "many.row.compute_cents::decimal(38, 20) + model.invocation_cents as total_cents) "
+        "from core.runs as model, (select unnest(from_json($rows, $structure)) as row) as many "
+        "inner join (select outcome, min(status) as status, any_value(is_final) as is_final from core.statuses "
+        "group by outcome) as statuses on statuses.outcome = many.row.outcome where model.run_id = 'model'",
+        {"rows": json.dumps(rows, default=str), "structure": structure},
+    )
+    house.con.execute("delete from core.runs where run_id = 'model'")
