@@ -9,6 +9,7 @@ from pipelines.report.page import render
 from pipelines.report.queries import Answers, Row, ask
 from tests.warehouse_builder import NOW, WarehouseBuilder, core_database
 
+LIBRARY = "/* the charting library */"
 SCRIPT = "</script><script>alert('title')</script>\u2028"
 IMAGE = "<img src=x onerror=alert('image')>"
 MESSAGE = "bad <svg onload=alert('message')> \"quoted\" & 'single' {{ 7 * 7 }} </style>"
