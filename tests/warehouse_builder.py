@@ -91,6 +91,15 @@ class WarehouseBuilder:
         settings: dict[str, Any] = {"models": models()} | options
         return build(self.con, as_of=as_of, reporting_timezone=reporting_timezone, **settings)
 
+    def freeze(self, relation: str) -> None:
+        """Make a table of a view, so that a test can corrupt what it says."""
+        schema, name = relation.split(".")
+        if self.con.execute("from duckdb_views() where (schema_name, view_name) = (?, ?)", [schema, name]).fetchone():
+            self.con.execute(
+                f"create table {schema}.frozen as from {relation}; drop view {relation}; "
+                f"alter table {schema}.frozen rename to {name}"
+            )
+
     def failing_checks(self, *relations: str) -> dict[str, CheckResult]:
         """Run all checks (or those of the named tables), and return those that failed, by `schema.table.name`."""
         only = {(schema, table) for schema, table in (relation.split(".") for relation in relations)}

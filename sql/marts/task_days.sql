@@ -54,12 +54,15 @@ versions as (
 
 ),
 
+-- Days with neither are complete or unknown as a whole; only busy ones have anything to be joined.
 quiet_days as (
 
     select
         coverage.date,
         coverage.task_id,
-        versions.model
+        versions.model,
+        coverage.coverage_ratio,
+        coverage.coverage_status
     from marts.coverage_daily as coverage
     asof left join versions
         on versions.task_id = coverage.task_id
@@ -69,13 +72,37 @@ quiet_days as (
 
 ),
 
+counted_days as (
+
+    select
+        coalesce(runs.date, missing.date) as date,
+        coalesce(runs.task_id, missing.task_id) as task_id,
+        coalesce(runs.model, missing.model) as model,
+        runs.* exclude (date, task_id, model),
+        missing.runs_missing_count
+    from runs
+    full join missing
+        on missing.date = runs.date
+        and missing.task_id = runs.task_id
+        and missing.model is not distinct from runs.model
+
+),
+
 days as (
 
-    select date, task_id, model from runs
-    union
-    select date, task_id, model from missing
-    union
-    select date, task_id, model from quiet_days
+    select
+        counted_days.*,
+        coverage.coverage_ratio,
+        coverage.coverage_status
+    from counted_days
+    left join marts.coverage_daily as coverage
+        on coverage.date = counted_days.date
+        and coverage.task_id = counted_days.task_id
+        and coverage.observed_run_count + coverage.runs_missing_count > 0
+
+    union all by name
+
+    select * from quiet_days
 
 )
 
@@ -89,40 +116,29 @@ select
     days.model,
 
     ---------- runs
-    coalesce(runs.run_count, 0) as run_count,
-    coalesce(runs.succeeded_count, 0) as succeeded_count,
-    coalesce(runs.failed_count, 0) as failed_count,
-    coalesce(runs.cancelled_count, 0) as cancelled_count,
-    coalesce(runs.expired_count, 0) as expired_count,
-    coalesce(runs.in_flight_count, 0) as in_flight_count,
-    coalesce(runs.unknown_count, 0) as unknown_count,
-    coalesce(runs.test_run_count, 0) as test_run_count,
-    coalesce(runs.nonproduction_run_count, 0) as nonproduction_run_count,
-    coalesce(runs.recovered_run_count, 0) as recovered_run_count,
-    coalesce(runs.is_final, true) as is_final,
+    coalesce(days.run_count, 0) as run_count,
+    coalesce(days.succeeded_count, 0) as succeeded_count,
+    coalesce(days.failed_count, 0) as failed_count,
+    coalesce(days.cancelled_count, 0) as cancelled_count,
+    coalesce(days.expired_count, 0) as expired_count,
+    coalesce(days.in_flight_count, 0) as in_flight_count,
+    coalesce(days.unknown_count, 0) as unknown_count,
+    coalesce(days.test_run_count, 0) as test_run_count,
+    coalesce(days.nonproduction_run_count, 0) as nonproduction_run_count,
+    coalesce(days.recovered_run_count, 0) as recovered_run_count,
+    coalesce(days.is_final, true) as is_final,
 
     ---------- money: 0 without runs, null when no cost was told for any of them
-    coalesce(runs.unpriced_run_count, 0) as unpriced_run_count,
-    case when runs.run_count > 0 then runs.compute_cents else 0 end as compute_cents,
-    case when runs.run_count > 0 then runs.invocation_cents else 0 end as invocation_cents,
-    case when runs.run_count > 0 then runs.total_cents else 0 end as total_cents,
-    case when runs.wasted_run_count > 0 then runs.wasted_cents else 0 end as wasted_cents,
+    coalesce(days.unpriced_run_count, 0) as unpriced_run_count,
+    case when days.run_count > 0 then days.compute_cents else 0 end as compute_cents,
+    case when days.run_count > 0 then days.invocation_cents else 0 end as invocation_cents,
+    case when days.run_count > 0 then days.total_cents else 0 end as total_cents,
+    case when days.wasted_run_count > 0 then days.wasted_cents else 0 end as wasted_cents,
 
     ---------- completeness: missing runs by the model in force at their tick, ratio and status of the task's whole day
-    coalesce(missing.runs_missing_count, 0) as runs_missing_count,
-    coverage.coverage_ratio,
-    coalesce(coverage.coverage_status, 'unknown') as coverage_status
+    coalesce(days.runs_missing_count, 0) as runs_missing_count,
+    days.coverage_ratio,
+    coalesce(days.coverage_status, 'unknown') as coverage_status
 from days
-left join runs
-    on runs.date = days.date
-    and runs.task_id is not distinct from days.task_id
-    and runs.model is not distinct from days.model
-left join missing
-    on missing.date = days.date
-    and missing.task_id = days.task_id
-    and missing.model is not distinct from days.model
-left join marts.coverage_daily as coverage
-    on coverage.date = days.date
-    and coverage.task_id = days.task_id
 left join core.tasks as tasks
     on tasks.task_id = days.task_id
