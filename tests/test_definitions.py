@@ -1,4 +1,4 @@
-"""The Dagster graph: its shape, a night through real jobs and storage, and bad days.
+"""The Dagster graph: its shape, and a night through real jobs and storage. Bad nights have their own module.
 
 The steps' own behaviour is tested with their modules, the sensor in test_sensors.py.
 """
@@ -13,25 +13,11 @@ import dagster as dg
 import pytest
 import yaml
 
-from pipelines import cadence
 from pipelines.assets import FILLED_BY_BUILD
 from pipelines.dagster_home import CONFIGURATION, prepare_dagster_home
-from pipelines.errors import (
-    BadModel,
-    BadPayload,
-    BadSettings,
-    ChecksFailed,
-    RecoupError,
-    Refused,
-    Unreachable,
-    WarehouseBusy,
-)
-from pipelines.publish import publish
-from pipelines.resources import told_in_one_line
 from pipelines.settings import Settings
-from pipelines.snapshots import snapshot_numbers
 from pipelines.warehouse import Warehouse, open_published
-from tests.dagster_plant import CANARIES, KEY, MODELS, Plant, light_plant, stored_plant, write_report
+from tests.dagster_plant import CANARIES, MODELS, Plant, light_plant, stored_plant, write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,14 +33,6 @@ def night() -> Iterator[tuple[Plant, dg.ExecuteInProcessResult]]:
 def plant(tmp_path: Path) -> Iterator[Plant]:
     with light_plant(tmp_path / "warehouse") as plant:
         yield plant
-
-
-def failure(result: dg.ExecuteInProcessResult) -> str:
-    """Return what the failed step says, and demand that exactly one failed."""
-    (event,) = [event for event in result.all_events if event.is_step_failure]
-    error = event.step_failure_data.error
-    assert error is not None
-    return str(error.message).strip()
 
 
 # The shape of the graph
@@ -236,65 +214,3 @@ def test_one_mart_can_be_built_alone(plant: Plant) -> None:
         names = con.execute("select view_name from duckdb_views() where schema_name = 'marts'").fetchall()
         names += con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
     assert names == [("run_facts",)]
-
-
-# Bad days
-
-
-def broken_warehouse(plant: Plant) -> None:
-    """Publish something, then let a run appear twice."""
-    plant.pipeline().poll()
-    publish(plant.settings.layout, kept=3, clock=lambda: plant.now)
-    with Warehouse.of(plant.settings).write() as con:
-        con.execute("insert into core.runs select * from core.runs limit 1")
-
-
-@pytest.mark.slow
-def test_a_failed_blocking_rule_keeps_the_published_copy(plant: Plant) -> None:
-    broken_warehouse(plant)
-    result = plant.execute("nightly")
-    assert not result.success
-    assert "nothing was published" in failure(result)
-    assert "core.runs unique_run_id (1 rows" in failure(result)
-    assert snapshot_numbers(plant.settings.layout) == [1]
-    (runs,) = [e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["core", "runs"]]
-    assert (runs.passed, runs.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    (record,) = [r for r in runs.metadata["failing_rules"].records if r.data["rule"] == "unique_run_id"]
-    assert record.data["failing_rows"] == 1
-
-
-def test_publishing_alone_runs_the_checks_itself(plant: Plant) -> None:
-    broken_warehouse(plant)
-    result = plant.execute("nightly", only=["published/recoup_duckdb"])
-    assert "core.runs unique_run_id (1 rows" in failure(result)
-    assert snapshot_numbers(plant.settings.layout) == [1]
-
-
-def test_a_refused_key_ends_the_run_at_once_in_one_line(plant: Plant) -> None:
-    plant.source.status = 401
-    result = plant.execute("poll")
-    assert not result.success
-    assert not any(event.is_step_up_for_retry for event in result.all_events)
-    assert "RECOUP_API_KEY" in failure(result)
-    assert "\n" not in failure(result)
-    assert KEY not in failure(result)
-    assert cadence.read_state(plant.settings.layout).failed_in_row_count == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "may_retry"),
-    [
-        (Unreachable, True),
-        (BadPayload, True),
-        (WarehouseBusy, True),
-        (Refused, False),
-        (BadSettings, False),
-        (BadModel, False),
-        (ChecksFailed, False),
-    ],
-)
-def test_only_what_may_pass_by_itself_is_tried_again(error: type[RecoupError], may_retry: bool) -> None:
-    with pytest.raises(dg.Failure) as raised, told_in_one_line():
-        raise error("what, where, what next")
-    assert raised.value.allow_retries is may_retry
-    assert raised.value.description == "what, where, what next"

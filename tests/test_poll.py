@@ -242,13 +242,3 @@ def test_a_torn_ledger_line_is_an_interrupted_poll(tmp_path: Path) -> None:
     rebuild(settings)
     assert rows(settings, "select status, error_kind from core.polls") == [("failed", "Interrupted")]
     assert archive.poll(path.stem) is not None
-
-
-def test_private_folders_and_files_are_private(tmp_path: Path) -> None:
-    settings = Settings.load(warehouse_dir=tmp_path / "w")
-    poll(settings, clock=fixed(NOON), load_files=[_saved(tmp_path, "first.json", [task(runs=[run()])])])
-    layout = settings.layout
-    for folder in (layout.archive, layout.work):
-        assert folder.stat().st_mode & 0o777 == 0o700
-        for path in folder.rglob("*"):
-            assert path.stat().st_mode & 0o077 == 0, path

@@ -1,4 +1,4 @@
-"""Privacy as a warehouse sets it: columns kept in clear and taken back, and the key of its hashes."""
+"""Privacy as a warehouse sets it: columns kept in clear and taken back, the key of its hashes, its folders' modes."""
 
 from pathlib import Path
 
@@ -37,3 +37,13 @@ def test_hashes_differ_between_warehouses_unless_they_share_a_key(tmp_path: Path
 
     assert prompt_hash("a", "shared") == prompt_hash("b", "shared")
     assert len({prompt_hash("a", "shared"), prompt_hash("c", None), prompt_hash("d", None)}) == 3
+
+
+def test_private_folders_and_files_are_private(tmp_path: Path) -> None:
+    settings = Settings.load(warehouse_dir=tmp_path / "w")
+    poll(settings, clock=lambda: NOON, load_files=[save(tmp_path, first_tasks())])
+    layout = settings.layout
+    for folder in (layout.archive, layout.work):
+        assert folder.stat().st_mode & 0o777 == 0o700
+        for path in folder.rglob("*"):
+            assert path.stat().st_mode & 0o077 == 0, path

@@ -245,19 +245,3 @@ def test_extras_that_fail_leave_the_previous_copy(layout: Layout) -> None:
         publish(layout, kept=3, clock=fixed(NOON), extras=broken)
     assert published_runs(layout) == 10
     assert leftovers(layout) == []
-
-
-def test_a_folder_in_the_place_of_the_symlink_is_refused(layout: Layout) -> None:
-    add_runs(layout, 10)
-    layout.current.mkdir()
-    with pytest.raises(PublishRefused, match="not the symlink"):
-        publish_at(layout)
-
-
-def test_a_damaged_description_of_a_snapshot_reads_as_none(layout: Layout) -> None:
-    add_runs(layout, 10)
-    folder = publish_at(layout).path.parent
-    (folder / "snapshot.json").chmod(0o644)
-    (folder / "snapshot.json").write_text('{"number": "one"')
-    assert current_snapshot(layout) is None
-    assert published_runs(layout) == 10

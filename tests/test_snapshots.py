@@ -1,4 +1,4 @@
-"""How many snapshots stay on disk, and which. The copies themselves are tested in test_publish.py."""
+"""How many snapshots stay on disk, which, and what stands in their way. Copies themselves are tested in test_publish.py."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import snapshots
+from pipelines.errors import PublishRefused
 from pipelines.layout import Layout
-from pipelines.snapshots import Snapshot, snapshot_numbers
-from tests.publish_bench import NOON, add_runs, publish_at
+from pipelines.snapshots import Snapshot, current_snapshot, snapshot_numbers
+from tests.publish_bench import NOON, add_runs, publish_at, published_runs
 
 
 @pytest.fixture
@@ -57,3 +58,19 @@ def test_a_snapshot_put_back_by_hand_is_not_pruned(layout: Layout) -> None:
     snapshots.flip(layout, 2)
     snapshots.prune(layout, kept=1, now=NOON + timedelta(days=1))
     assert snapshot_numbers(layout) == [2, 4]
+
+
+def test_a_folder_in_the_place_of_the_symlink_is_refused(layout: Layout) -> None:
+    add_runs(layout, 10)
+    layout.current.mkdir()
+    with pytest.raises(PublishRefused, match="not the symlink"):
+        publish_at(layout)
+
+
+def test_a_damaged_description_of_a_snapshot_reads_as_none(layout: Layout) -> None:
+    add_runs(layout, 10)
+    folder = publish_at(layout).path.parent
+    (folder / "snapshot.json").chmod(0o644)
+    (folder / "snapshot.json").write_text('{"number": "one"')
+    assert current_snapshot(layout) is None
+    assert published_runs(layout) == 10

@@ -19,8 +19,10 @@ def watched(folder: Path, pace: Pace, days: float, tasks: int, *cadences: str, d
     fleet = Fleet.large(7, START, max(int(days), 1), tasks)
     world = World(only(fleet, cadences) if cadences else fleet, START, folder, details)
     world.bad_days(int(days), 7)
-    for _ in world.run(pace, START + timedelta(days=days)):
+    until = START + timedelta(days=days)
+    for _ in world.run(pace, until):
         pass
+    world.look_again(until)
     return world
 
 

@@ -92,7 +92,7 @@ class World:
                 self._dark.append((midnight, midnight + chance.between(30, 200) * HOUR))
 
     def run(self, pace: Pace, until: datetime) -> Iterator[datetime]:
-        """Poll at a pace until an instant, and once more at it in good weather; yield after each poll."""
+        """Poll at a pace until an instant; yield after each poll. `look_again` then ends the story."""
         at = self.start + 2 * HOUR
         while at < until:
             if any(begins <= at < ends for begins, ends in self._dark):
@@ -101,9 +101,11 @@ class World:
             self.poll(at)
             yield at
             at = self._next(at, pace)
+
+    def look_again(self, at: datetime) -> None:
+        """Poll once more, in good weather: what a fault hid at the end is shown again."""
         self.simulator.clear_faults()
-        self.poll(until)
-        yield until
+        self.poll(at)
 
     def _next(self, at: datetime, pace: Pace) -> datetime:
         if pace == "nightly":
