@@ -67,6 +67,8 @@ class LoadSession:
         except BaseException:
             self._con.execute("rollback")
             raise
+        finally:
+            self._stager.give_memory()
         return row
 
     def _merge(self) -> dict[str, Any]:

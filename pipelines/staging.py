@@ -56,7 +56,7 @@ class Stager:
         else:
             self._stage_side_by_side(chain(first, parts))
         if huge:
-            self._give_memory()
+            self.give_memory()
             self._stage_in_turn([stored] for stored in huge)
 
     def _stage_in_turn(self, parts: Iterable[list[Stored]]) -> None:
@@ -98,9 +98,11 @@ class Stager:
             self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
             self._allowed_memory = f"{allowed}B"
 
-    def _give_memory(self) -> None:
+    def give_memory(self) -> None:
+        """Allow all memory again, for a huge object or when the load is over."""
         if self._allowed_memory:
             self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
+            self._allowed_memory = None
 
 
 def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
