@@ -70,7 +70,7 @@ def parts(days: int, quick_days: int) -> Iterator[Part]:
     yield Part("nightly", "nightly", "off", ALL, days)
     yield Part("nightly, recovering", "nightly", "auto", ALL, days)
     yield Part("sensor, hourly and slower", "sensor", "off", SLOWER, days)
-    yield Part("sensor, 15 minutes", "sensor", "off", QUICK, days)
+    yield Part("sensor, 15 minutes", "sensor", "off", QUICK, quick_days)
     yield Part("sensor, 5 minutes", "sensor", "off", QUICKEST, quick_days)
 
 
@@ -80,7 +80,7 @@ def parts(days: int, quick_days: int) -> Iterator[Part]:
     "--quick-days",
     default=5,
     show_default=True,
-    help="Simulated days of the tasks of every 5 minutes (180 polls each).",
+    help="Simulated days of the quick tasks at the sensor's pace.",
 )
 @click.option("--tasks", default=200, show_default=True, help="Tasks of the fleet.")
 @click.option("--seed", default=7, show_default=True)
