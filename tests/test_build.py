@@ -133,6 +133,7 @@ def test_progress_is_told_for_each_mart() -> None:
     assert told == [("marts.x", 0, 2), ("marts.y", 1, 2), ("marts", 2, 2)]
 
 
+@pytest.mark.slow
 def test_the_same_core_gives_the_same_marts() -> None:
     house = WarehouseBuilder().task("t").run("r").run("s", outcome="failed").gap("2026-08-10T09:00:00Z")
     shown = []

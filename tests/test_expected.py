@@ -6,6 +6,7 @@ Whether they did is told in schedule_adherence's own examples, and by tests/proo
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def test_disabled_unscheduled_and_unreadable_versions_expect_nothing() -> None:
     assert gaps == [(86_400_000,)]
 
 
+@pytest.mark.slow
 def test_a_cron_of_every_minute_may_be_observed_for_long() -> None:
     house = WarehouseBuilder()
     each = {"schedule": "* * * * *", "timezone": "UTC", "schedule_id": "s"}

@@ -203,7 +203,7 @@ KILLED = """
     ("where", "is_loaded"),
     [
         pytest.param("after the body, before its ledger line", False, marks=pytest.mark.slow),
-        ("before the end of the ledger", False),
+        pytest.param("before the end of the ledger", False, marks=pytest.mark.slow),
         pytest.param("after the ledger, before the merge", True, marks=pytest.mark.slow),
         ("inside the transaction", True),
     ],

@@ -66,7 +66,7 @@ def test_runs_that_fell_out_of_the_window_are_found_in_the_listing(world: World)
     }
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [403, pytest.param(404, marks=pytest.mark.slow)])
 def test_a_refused_endpoint_costs_nothing_but_the_recovery(world: World, status: int) -> None:
     world.poll(2)
     world.sim.add_fault(Fault(kind="runs_refused", status=status))
@@ -104,6 +104,7 @@ def test_details_can_be_switched_off(tmp_path: Path) -> None:
     assert world.rows("select recovered_count from core.coverage_gaps") == [(0,)]
 
 
+@pytest.mark.slow
 def test_an_endpoint_in_trouble_is_left_alone_after_a_few_failures(world: World) -> None:
     world.poll(4)
     world.sim.add_fault(Fault(kind="server_error", path="/api/tasks/runs"))

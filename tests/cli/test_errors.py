@@ -73,6 +73,7 @@ def _explode(*_: object) -> None:
     raise ZeroDivisionError("on\npurpose")
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_simulator_with_130() -> None:
     process = subprocess.Popen(
         [PROGRAM, "simulate", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
