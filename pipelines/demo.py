@@ -32,7 +32,7 @@ DETAILS_PER_POLL = 50
 MOST_POLLS = DAYS * POLLS_A_DAY
 PACE = timedelta(days=1) / POLLS_A_DAY
 # On a slow machine polls are left out, down to one a day, rather than let a newcomer wait.
-PATIENCE_SECONDS = 45
+PATIENCE_SECONDS = 50
 JUDGED_AFTER = 8
 # Two bad days, since real ones have them: an outage that looks like emptiness, and one that does not.
 SILENT_OUTAGE_DAY, DOWN_DAY = 5, 10
@@ -76,15 +76,16 @@ def poll_times(since: datetime, last_poll_at: datetime | None, now: datetime) ->
 
 def in_time(times: list[datetime], timer: Callable[[], float] = time.monotonic) -> Iterator[datetime]:
     """Yield the times; of what is left, evenly, only so many as fit into PATIENCE_SECONDS."""
-    began, left, done = timer(), times, 0
+    began, left, done, first = timer(), times, 0, 0.0
     while left:
         yield left[0]
         done += 1
         left = left[1:]
         spent = timer() - began
-        # The first polls say little: they import, and meet everything for the first time.
+        # The first poll says little: it imports, and meets everything for the first time.
+        first = first or spent
         if done >= JUDGED_AFTER:
-            left = _thinned(left, max(DAYS, int((PATIENCE_SECONDS - spent) * done / spent)))
+            left = _thinned(left, max(DAYS, int((PATIENCE_SECONDS - spent) * (done - 1) / (spent - first))))
 
 
 def _thinned(times: list[datetime], most: int) -> list[datetime]:

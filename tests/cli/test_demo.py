@@ -81,5 +81,5 @@ class TestDemo:
         assert demo.DAYS <= len(slow) < 30
         assert slow == sorted(set(slow))
         # A little too slow costs a few polls, not half of them, and no hole among those that stay.
-        assert 48 <= len(polled(0.9)) <= 51
-        assert max(later - at for at, later in itertools.pairwise(polled(0.9))) == timedelta(hours=12)
+        assert 48 <= len(polled(1)) <= 51
+        assert max(later - at for at, later in itertools.pairwise(polled(1))) == timedelta(hours=12)
