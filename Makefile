@@ -84,7 +84,7 @@ torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are pub
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of canaries, many examples
 	$(BIN)/python -m pytest -n 2 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
-	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/test_load.py tests/test_coverage.py tests/test_expected.py \
+	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/test_load_properties.py tests/test_coverage.py tests/test_expected.py \
 		tests/test_gate_equivalence.py tests/test_scrubbing.py
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
