@@ -12,6 +12,7 @@ import msgspec
 import xxhash
 
 from pipelines.archive import Archive, Stored
+from pipelines.errors import BadSettings
 from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
 from pipelines.sqlfiles import run_flatten
 from pipelines.warehouse import Connection
@@ -19,6 +20,8 @@ from pipelines.warehouse import Connection
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
 BATCH_BYTES = 32 * 1024 * 1024
 SMALLEST_BUFFER = 1024 * 1024
+# Not the fault of a small object: it must not go to quarantine for it.
+NO_MEMORY = "DuckDB has no memory or disk left to load this poll; raise RECOUP_MEMORY_LIMIT or free some of the disk"
 # The API's database answers at most this many rows, silently: exactly so many tasks may be a cut list.
 ROW_CAP = 1000
 
@@ -134,6 +137,8 @@ def _read(con: Connection, batch: Batch, steps: Sequence[str], found: Staged) ->
     except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
         lines = batch.path.read_bytes().splitlines(keepends=True)
         if len(lines) == 1:
+            if isinstance(error, duckdb.OutOfMemoryException) and batch.size < SMALLEST_BUFFER:
+                raise BadSettings(NO_MEMORY) from error
             found.rejects.append(_reject(lines[0], steps[0], error))
             return
         # Halving finds the few lines that cannot be read, so that each costs itself alone.

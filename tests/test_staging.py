@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from pipelines import staging
+from pipelines import batches, staging
+from pipelines.errors import BadSettings
 from pipelines.load import LoadSession
 from tests.bodies import NOON, Bench, body, run, task
 
@@ -61,3 +63,16 @@ def test_a_huge_object_costs_itself_alone(
     rejects = bench.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
     assert len(rejects) == 1 - kept
     assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
+
+
+def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("none left")
+
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(batches, "run_flatten", exhausted)
+    with pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
+        bench.load(bench.archive_poll(NOON, *bodies(1)))
+    assert bench.one("select count(*) from core.quarantine") == 0
