@@ -56,6 +56,19 @@ def test_an_overflowing_window_counts_the_ticks_strictly_between(tmp_path: Path)
     assert [r["verdict"] for r in bench.rows("from core.task_observations order by observed_at")] == ["first", "gap"]
 
 
+def test_a_run_known_before_its_hole_is_found_is_not_missing_in_it(tmp_path: Path) -> None:
+    bench, source = Bench(tmp_path), Source(HOURLY, NOON - DAY)
+    source.advance(NOON + timedelta(minutes=5))
+    bench.poll(NOON + timedelta(minutes=5), [source.task(NOON + timedelta(minutes=5))])
+    known = run("run_known", NOON + HOUR, payload={"externalId": "task_1"}, attemptCount=1)
+    bench.load(bench.archive_poll(NOON + 2 * HOUR, runs_body([known]), kinds=["run"], is_full_scope=False))
+    source.advance(NOON + timedelta(hours=8, minutes=5))
+    bench.poll(NOON + timedelta(hours=8, minutes=5), [source.task(NOON + timedelta(hours=8, minutes=5))])
+    assert sorted(accounted(bench)[1]) == [NOON + n * HOUR for n in (2, 3)]
+    gap = bench.rows("from core.coverage_gaps")[0]
+    assert (gap["runs_missing_count"], gap["recovered_count"]) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("between", "cause"),
     [
