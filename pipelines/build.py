@@ -72,6 +72,8 @@ def build(
     apply_core(con)
     chosen = [model for model in models if not model.is_base and (only is None or model.key in only)]
     report = BuildReport(as_of)
+    # What this transaction wrote has no statistics yet, and an ASOF join of "no rows" is planned as a loop over all days.
+    con.execute("set asof_loop_join_threshold = 0")
     with _transaction(con):
         con.execute(SEEN_AGAIN)
         con.execute("delete from core.build_context")

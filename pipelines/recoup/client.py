@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache, partial
 from io import BytesIO
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -118,15 +119,18 @@ class RecoupClient:
 
         The first failure, in that order, is raised; what is still under way is given up.
         """
-        stopping = threading.Event()
+        stopping, waiting = threading.Event(), iter(requests)
         window: deque[Future[Response]] = deque()
+
+        def start(count: int) -> None:
+            window.extend(self._start(_Call(request, stopping)) for request in islice(waiting, count))
+
         try:
-            for request in requests:
-                window.append(self._start(_Call(request, stopping)))
-                if len(window) >= self._settings.concurrency:
-                    yield window.popleft().result()
+            start(self._settings.concurrency)
             while window:
-                yield window.popleft().result()
+                answer = window.popleft().result()
+                start(1)  # before the caller archives this one, which waits for the disk
+                yield answer
         finally:
             stopping.set()
 

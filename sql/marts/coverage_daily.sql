@@ -62,14 +62,14 @@ days as (
 
 ),
 
-bounded_days as (
+calendar as (
 
+    -- Once a date, not once a row: there are far more tasks than dates, and a time zone's rules are slow to ask.
     select
-        days.task_id,
-        days.date,
-        days.date::timestamp at time zone context.reporting_timezone as day_starts_at,
-        (days.date + 1)::timestamp at time zone context.reporting_timezone as day_ends_at
-    from days
+        dates.date,
+        dates.date::timestamp at time zone context.reporting_timezone as day_starts_at,
+        (dates.date + 1)::timestamp at time zone context.reporting_timezone as day_ends_at
+    from (select distinct date from days) as dates
     cross join context
 
 ),
@@ -78,13 +78,12 @@ uncountable_days as (
 
     -- Holes of a schedule that cannot be read: nobody knows how many runs they hold.
     select distinct
-        bounded_days.task_id,
-        bounded_days.date
-    from bounded_days
-    inner join core.coverage_gaps as gaps
-        on gaps.task_id = bounded_days.task_id
-        and gaps.from_at < bounded_days.day_ends_at
-        and gaps.to_at > bounded_days.day_starts_at
+        gaps.task_id,
+        calendar.date
+    from core.coverage_gaps as gaps
+    inner join calendar
+        on calendar.day_starts_at < gaps.to_at
+        and calendar.day_ends_at > gaps.from_at
     where gaps.runs_missing_count is null
 
 ),
@@ -92,26 +91,31 @@ uncountable_days as (
 joined as (
 
     select
-        bounded_days.*,
+        days.task_id,
+        days.date,
+        calendar.day_starts_at,
+        calendar.day_ends_at,
         coalesce(run_days.observed_run_count, 0) as observed_run_count,
         coalesce(missing_days.runs_missing_count, 0) as runs_missing_count,
         coalesce(
-            bounded_days.day_starts_at >= tasks.observed_from_at
-            and bounded_days.day_ends_at <= tasks.observed_until_at,
+            calendar.day_starts_at >= tasks.observed_from_at
+            and calendar.day_ends_at <= tasks.observed_until_at,
             false
         ) and uncountable_days.task_id is null as is_observed_whole
-    from bounded_days
+    from days
+    inner join calendar
+        on calendar.date = days.date
     left join tasks
-        on tasks.task_id = bounded_days.task_id
+        on tasks.task_id = days.task_id
     left join run_days
-        on run_days.task_id = bounded_days.task_id
-        and run_days.date = bounded_days.date
+        on run_days.task_id = days.task_id
+        and run_days.date = days.date
     left join missing_days
-        on missing_days.task_id = bounded_days.task_id
-        and missing_days.date = bounded_days.date
+        on missing_days.task_id = days.task_id
+        and missing_days.date = days.date
     left join uncountable_days
-        on uncountable_days.task_id = bounded_days.task_id
-        and uncountable_days.date = bounded_days.date
+        on uncountable_days.task_id = days.task_id
+        and uncountable_days.date = days.date
 
 )
 

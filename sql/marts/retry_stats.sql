@@ -15,12 +15,30 @@ windows as (
 
 ),
 
+counted_runs as (
+
+    select
+        facts.run_id,
+        facts.task_id,
+        facts.created_at,
+        facts.outcome,
+        facts.attempt_count
+    from marts.run_facts as facts
+    cross join context
+    where facts.is_counted
+        and facts.outcome in ('succeeded', 'failed')
+        and facts.created_at > context.as_of_at - to_hours(24 * 90)
+        and facts.created_at <= context.as_of_at
+
+),
+
 embedded as (
 
     select
         run_id,
         count(*) as attempt_count
     from core.attempts
+    where run_id in (select run_id from counted_runs)
     group by run_id
 
 ),
@@ -28,18 +46,10 @@ embedded as (
 runs as (
 
     select
-        facts.task_id,
-        facts.created_at,
-        facts.outcome,
-        coalesce(facts.attempt_count, embedded.attempt_count) as attempt_count
-    from marts.run_facts as facts
+        counted_runs.* replace (coalesce(counted_runs.attempt_count, embedded.attempt_count) as attempt_count)
+    from counted_runs
     left join embedded
-        on embedded.run_id = facts.run_id
-    cross join context
-    where facts.is_counted
-        and facts.outcome in ('succeeded', 'failed')
-        and facts.created_at > context.as_of_at - to_hours(24 * 90)
-        and facts.created_at <= context.as_of_at
+        on embedded.run_id = counted_runs.run_id
 
 ),
 
