@@ -54,14 +54,20 @@ from pipelines.warehouse import Warehouse
 models, settings = load_models(), Settings.load(warehouse_dir=Path(sys.argv[1]))
 with Warehouse.of(settings).write() as con:
 """
-MARTS = OPENED + """
+MARTS = (
+    OPENED
+    + """
     report = build(con, models=models, as_of=parse_instant(sys.argv[2]), reporting_timezone=settings.reporting_timezone)
 slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:8]
 print(*(f"{'.'.join(key)} {seconds:.2f}" for key, seconds in slowest), sep="\\n", file=sys.stderr)
 """
-CHECKS = OPENED + """
+)
+CHECKS = (
+    OPENED
+    + """
     run_checks(con, models)
 """
+)
 PUBLISH = """
 import sys
 from pathlib import Path
