@@ -4,7 +4,7 @@ Which responses, and on which session, belongs to staging.py. Private values liv
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -12,13 +12,14 @@ import msgspec
 import xxhash
 
 from pipelines.archive import Archive, Stored
+from pipelines.body_index import BodyIndex
 from pipelines.errors import BadSettings
 from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
 from pipelines.sqlfiles import run_flatten
 from pipelines.warehouse import Connection
 
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
-BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BYTES = 16 * 1024 * 1024
 SMALLEST_BUFFER = 1024 * 1024
 # Not the fault of a small object: it must not go to quarantine for it.
 NO_MEMORY = "DuckDB has no memory or disk left to load this poll; raise RECOUP_MEMORY_LIMIT or free some of the disk"
@@ -35,9 +36,24 @@ class Staged:
     unknown_keys: dict[str, str] = field(default_factory=dict)
     full_responses: list[int] = field(default_factory=list)
     empty_responses: list[int] = field(default_factory=list)
+    waiting: list["Batch"] = field(default_factory=list)
+
+    def count(self, stored: Stored, objects: int) -> None:
+        """Count the objects of an answer; an empty or a full list of tasks may not be what it looks like."""
+        self.object_count += objects
+        if stored.kind == "tasks" and objects == ROW_CAP:
+            self.full_responses.append(stored.number)
+        if stored.kind == "tasks" and not objects:
+            self.empty_responses.append(stored.number)
+
+    def note(self, stored: Stored, gated: Gated) -> None:
+        """Note what the gate did not let pass, and what it does not know."""
+        self.rejects += [(stored.number, reject) for reject in gated.rejects]
+        self.unknown_keys |= gated.unknown_keys
 
     def add(self, other: "Staged") -> None:
         """Take in what another part found."""
+        self.waiting += other.waiting
         self.object_count += other.object_count
         self.rejects += other.rejects
         self.unknown_keys |= other.unknown_keys
@@ -47,9 +63,10 @@ class Staged:
 
 @dataclass(slots=True)
 class Batch:
-    """A scratch file of NDJSON lines, one accepted object each."""
+    """A scratch file of NDJSON lines, one accepted object each, and the SQL that reads it."""
 
     path: Path
+    steps: Sequence[str]
     line_count: int = 0
     size: int = 0
     longest: int = 0
@@ -65,46 +82,71 @@ class Place(msgspec.Struct):
 class BatchReader:
     """Reads parts of a poll into `stage`; safe to be used by several threads, each with a session of its own."""
 
-    def __init__(self, archive: Archive, scratch: Path, known_hashes: set[str], seed: int) -> None:
+    def __init__(self, archive: Archive, scratch: Path, index: BodyIndex, known_hashes: set[str], seed: int) -> None:
         self._archive = archive
         self._scratch = scratch
+        self._index = index
         self._known = known_hashes
         self._seed = seed
         for leftover in scratch.glob("*.ndjson"):
             leftover.unlink()  # of a load that was killed
 
-    def read(self, con: Connection, responses: Sequence[Stored]) -> Staged:
-        """Stage responses of one kind; only the known hashes of unchanged tasks wait for `read_unchanged`."""
+    def read(self, con: Connection, responses: Sequence[Stored], *, is_beside: bool = False) -> Staged:
+        """Stage responses of one kind; only the known hashes of unchanged tasks wait for `read_unchanged`.
+
+        What finds too little memory beside another reader is left in `waiting`, for `read_waiting`.
+        """
         found = Staged()
         lines = self._lines(responses, found)
         steps = ("02_read_tasks" if responses[0].kind == "tasks" else "03_read_runs", "04_stage_runs")
-        while batch := _write(self._scratch / f"batch-{responses[0].number}.ndjson", lines):
-            _read(con, batch, steps, found)
+        while batch := _write(self._scratch / f"batch-{responses[0].number}.ndjson", steps, lines):
+            _read(con, batch, found, may_wait=is_beside)
         return found
 
     def _lines(self, responses: Sequence[Stored], found: Staged) -> Iterator[bytes]:
         for stored in responses:
-            are_tasks = stored.kind == "tasks"
-            raws = split(self._archive.body(stored), "tasks" if are_tasks else "runs", stored.request)
-            found.object_count += len(raws)
-            if are_tasks and len(raws) == ROW_CAP:
-                found.full_responses.append(stored.number)
-            if are_tasks and not raws:
-                found.empty_responses.append(stored.number)
-            yield from self._task_lines(stored, raws, found) if are_tasks else _run_lines(stored, raws, found)
+            if stored.kind == "tasks":
+                yield from self._task_lines(stored, found)
+            else:
+                yield from self._run_lines(stored, found)
 
-    def _task_lines(self, stored: Stored, raws: list[bytes], found: Staged) -> Iterator[bytes]:
+    def _task_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
+        hashes = self._index.get(stored.body_hash)
+        if hashes and self._known.issuperset(hashes):
+            found.count(stored, len(hashes))
+            self._see_again(stored, list(enumerate(hashes)))
+            return
+        raws = split(self._archive.body(stored), "tasks", stored.request)
+        found.count(stored, len(raws))
         hashes = [xxhash.xxh3_128_hexdigest(raw, seed=self._seed) for raw in raws]
-        again = [(index, name) for index, name in enumerate(hashes) if name in self._known]
-        if again:
-            lines = [b'%b,"h":"%b"}\n' % (_head(stored, index), name.encode()) for index, name in again]
-            (self._scratch / f"unchanged-{stored.number}.ndjson").write_bytes(b"".join(lines))
+        self._index.put(stored.body_hash, hashes)
+        self._see_again(stored, [(index, name) for index, name in enumerate(hashes) if name in self._known])
         gated = gate([(index, raw) for index, raw in enumerate(raws) if hashes[index] not in self._known], "tasks")
-        _note(stored, gated, found)
+        found.note(stored, gated)
         for passed in gated.passed:
             window = b"null" if passed.window_count is None else b"%d" % passed.window_count
             head = b'%b,"w":%b,"h":"%b","t":' % (_head(stored, passed.index), window, hashes[passed.index].encode())
             yield head + _one_line(passed) + b"}\n"
+
+    def _see_again(self, stored: Stored, again: Sequence[tuple[int, str]]) -> None:
+        if again:
+            lines = [b'%b,"h":"%b"}\n' % (_head(stored, index), name.encode()) for index, name in again]
+            (self._scratch / f"unchanged-{stored.number}.ndjson").write_bytes(b"".join(lines))
+
+    def _run_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
+        raws = split(self._archive.body(stored), "runs", stored.request)
+        found.count(stored, len(raws))
+        gated = gate(list(enumerate(raws)), "runs")
+        found.note(stored, gated)
+        for passed in gated.passed:
+            head = b'%b,"k":"%b","r":' % (_head(stored, passed.index), stored.kind.encode())
+            yield head + _one_line(passed) + b"}\n"
+
+
+def read_waiting(con: Connection, found: Staged) -> None:
+    """Read what had to wait, with all memory."""
+    while found.waiting:
+        _read(con, found.waiting.pop(), found, may_wait=False)
 
 
 def read_unchanged(con: Connection, scratch: Path) -> None:
@@ -118,43 +160,40 @@ def read_unchanged(con: Connection, scratch: Path) -> None:
         file.unlink()
 
 
-def _run_lines(stored: Stored, raws: list[bytes], found: Staged) -> Iterator[bytes]:
-    gated = gate(list(enumerate(raws)), "runs")
-    _note(stored, gated, found)
-    for passed in gated.passed:
-        head = b'%b,"k":"%b","r":' % (_head(stored, passed.index), stored.kind.encode())
-        yield head + _one_line(passed) + b"}\n"
-
-
-def _note(stored: Stored, gated: Gated, found: Staged) -> None:
-    found.rejects += [(stored.number, reject) for reject in gated.rejects]
-    found.unknown_keys |= gated.unknown_keys
-
-
-def _read(con: Connection, batch: Batch, steps: Sequence[str], found: Staged) -> None:
+def _read(con: Connection, batch: Batch, found: Staged, *, may_wait: bool) -> None:
     try:
-        _read_lines(con, batch, steps)
-    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
-        lines = batch.path.read_bytes().splitlines(keepends=True)
-        if len(lines) == 1:
-            if isinstance(error, duckdb.OutOfMemoryException) and batch.size < SMALLEST_BUFFER:
-                raise BadSettings(NO_MEMORY) from error
-            found.rejects.append(_reject(lines[0], steps[0], error))
-            return
-        # Halving finds the few lines that cannot be read, so that each costs itself alone.
-        for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
-            part = _write(batch.path, iter(half))
-            if part:
-                _read(con, part, steps, found)
+        _read_lines(con, batch)
+    except duckdb.OutOfMemoryException as error:
+        if may_wait:
+            path = batch.path.with_name(f"waiting-{len(found.waiting)}-{batch.path.name}")
+            found.waiting.append(replace(batch, path=batch.path.rename(path)))
+        else:
+            _read_apart(con, batch, found, error)
+    except (duckdb.DataError, duckdb.InvalidInputException) as error:
+        _read_apart(con, batch, found, error, may_wait=may_wait)
     finally:
         batch.path.unlink(missing_ok=True)
 
 
-def _read_lines(con: Connection, batch: Batch, steps: Sequence[str]) -> None:
+def _read_apart(con: Connection, batch: Batch, found: Staged, error: duckdb.Error, *, may_wait: bool = False) -> None:
+    """Find the few lines that cannot be read by halving, so that each costs itself alone."""
+    lines = batch.path.read_bytes().splitlines(keepends=True)
+    if len(lines) > 1:
+        for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
+            part = _write(batch.path, batch.steps, iter(half))
+            if part:
+                _read(con, part, found, may_wait=may_wait)
+    elif isinstance(error, duckdb.OutOfMemoryException) and batch.size < SMALLEST_BUFFER:
+        raise BadSettings(NO_MEMORY) from error
+    else:
+        found.rejects.append(_reject(lines[0], batch.steps[0], error))
+
+
+def _read_lines(con: Connection, batch: Batch) -> None:
     largest = max(SMALLEST_BUFFER, batch.longest + 1)
     con.execute(f"set variable stage_file = '{_quoted(batch.path)}'; set variable largest_line = {largest}; begin")
     try:
-        for step in steps:
+        for step in batch.steps:
             run_flatten(con, step)
         if con.execute("select 1 from run_batch where len(r.attempts) > 0 limit 1").fetchone():
             run_flatten(con, "05_stage_attempts")
@@ -173,9 +212,9 @@ def _reject(line: bytes, step: str, error: duckdb.Error) -> tuple[int, Reject]:
     return place.n, Reject(f"{kind}[{place.i}]", level, None, None, reason, f'"{len(line)} bytes"')
 
 
-def _write(path: Path, lines: Iterator[bytes]) -> Batch | None:
+def _write(path: Path, steps: Sequence[str], lines: Iterator[bytes]) -> Batch | None:
     """Write lines until the batch is full; None when there are none left."""
-    batch = Batch(path)
+    batch = Batch(path, steps)
     with path.open("wb") as file:
         for line in lines:
             file.write(line)

@@ -31,8 +31,8 @@ class LoadSession:
         self._variables = {"hmac_inner": inner, "hmac_outer": outer, "privacy_keep": kept, "poll_id": start.poll_id}
         self._prepare(con)
         run_flatten(con, "01_stage_tables")
-        scratch, seed = settings.layout.scratch, privacy.hash_seed(key)
-        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, seed)
+        seed = privacy.hash_seed(key)
+        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, settings.layout, seed)
 
     @property
     def found(self) -> Staged:

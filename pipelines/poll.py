@@ -4,6 +4,7 @@ What bodies mean belongs to load.py; the network to recoup/client.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from pipelines.settings import Settings, is_loopback
 from pipelines.warehouse import Connection, Warehouse
 
 # Read and archived side by side; few, since each may be as large as an answer may be.
-FILES_AT_ONCE = 8
+FILES_AT_ONCE = 4
 
 Progress = Callable[[str], None]
 
@@ -96,14 +97,24 @@ def poll(
 
 def _take_files(files: Sequence[Path], session: LoadSession, writer: PollWriter, clock: Clock) -> None:
     groups = (files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE))
-    session.stage(stored for group in groups for stored in writer.add_all([_saved(path, clock) for path in group]))
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+
+        def archived() -> Iterator[Stored]:
+            for group in groups:
+                bodies = pool.map(_body_of, group)
+                yield from writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
+
+        session.stage(archived())
 
 
-def _saved(path: Path, clock: Clock) -> Response:
+def _body_of(path: Path) -> bytes:
     try:
-        body = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
+
+
+def _saved(path: Path, body: bytes, clock: Clock) -> Response:
     return Response(Request(kind_of(body), f"file:{path.name}"), 200, body, clock(), clock(), 1)
 
 

@@ -6,18 +6,17 @@ How one part is read belongs to batches.py, merging into core to load.py.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
-from pathlib import Path
 from queue import SimpleQueue
 
 from pipelines.archive import Archive, Stored
-from pipelines.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged
+from pipelines.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged, read_waiting
+from pipelines.body_index import BodyIndex
+from pipelines.layout import Layout
 from pipelines.warehouse import Connection
 
 # One gates in Python while the other's SQL is read by DuckDB: most statements of a batch keep one core busy.
 SIDE_BY_SIDE = 2
-LOAD_MEMORY = "400MB"
-# DuckDB takes some six times the size of the longest line: what may hold a huge one is read alone, with all memory.
-HUGE_BYTES = BATCH_BYTES // 2
+LOAD_MEMORY = "256MB"
 
 
 class Stager:
@@ -27,13 +26,14 @@ class Stager:
     """
 
     def __init__(
-        self, con: Connection, connect: Callable[[], Connection], archive: Archive, scratch: Path, seed: int
+        self, con: Connection, connect: Callable[[], Connection], archive: Archive, layout: Layout, seed: int
     ) -> None:
         self._con = con
         self._connect = connect
         live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
-        self._reader = BatchReader(archive, scratch, {row[0] for row in live}, seed)
-        self._scratch = scratch
+        self._scratch = layout.scratch
+        self._index = BodyIndex(layout.body_index, seed)
+        self._reader = BatchReader(archive, self._scratch, self._index, {row[0] for row in live}, seed)
         self._allowed_memory: str | None = None
         self.found = Staged()
 
@@ -46,22 +46,19 @@ class Stager:
         self._stage(_tasks(responses, runs))
         self._stage(runs)
         read_unchanged(self._con, self._scratch)
+        self._index.save()
 
     def _stage(self, responses: Iterable[Stored]) -> None:
-        huge: list[Stored] = []
-        parts = _parts(responses, huge)
+        parts = _parts(responses)
         first = list(islice(parts, SIDE_BY_SIDE))
-        if len(first) < SIDE_BY_SIDE:
-            self._stage_in_turn(first)
-        else:
+        if len(first) == SIDE_BY_SIDE:
             self._stage_side_by_side(chain(first, parts))
-        if huge:
+        else:
+            for part in first:
+                self.found.add(self._reader.read(self._con, part))
+        if self.found.waiting:
             self.give_memory()
-            self._stage_in_turn([stored] for stored in huge)
-
-    def _stage_in_turn(self, parts: Iterable[list[Stored]]) -> None:
-        for part in parts:
-            self.found.add(self._reader.read(self._con, part))
+            read_waiting(self._con, self.found)
 
     def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
         sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
@@ -75,7 +72,7 @@ class Stager:
         def work(part: list[Stored]) -> Staged:
             session = idle.get()
             try:
-                return self._reader.read(session, part)
+                return self._reader.read(session, part, is_beside=True)
             finally:
                 idle.put(session)
 
@@ -99,7 +96,7 @@ class Stager:
             self._allowed_memory = f"{allowed}B"
 
     def give_memory(self) -> None:
-        """Allow all memory again, for a huge object or when the load is over."""
+        """Allow all memory again, for what needs more than that or when the load is over."""
         if self._allowed_memory:
             self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
             self._allowed_memory = None
@@ -114,13 +111,10 @@ def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
             runs.append(stored)
 
 
-def _parts(responses: Iterable[Stored], huge: list[Stored]) -> Iterator[list[Stored]]:
-    """Yield answers in parts of about BATCH_BYTES; set aside those that may hold one huge object."""
+def _parts(responses: Iterable[Stored]) -> Iterator[list[Stored]]:
+    """Yield answers in parts of about BATCH_BYTES."""
     part: list[Stored] = []
     for stored in responses:
-        if stored.size > HUGE_BYTES:
-            huge.append(stored)
-            continue
         part.append(stored)
         if sum(each.size for each in part) >= BATCH_BYTES:
             yield part

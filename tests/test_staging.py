@@ -40,7 +40,7 @@ def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monke
 def test_a_large_load_spills_early_and_gives_back_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(staging, "BATCH_BYTES", 1)
     bench = Bench(tmp_path)
-    for memory, while_loading in (("1GB", 400_000_000), ("200MB", 200_000_000)):
+    for memory, while_loading in (("1GB", 256_000_000), ("200MB", 200_000_000)):
         bench.con.execute(f"reset threads; set memory_limit = '{memory}'")
         before = limits(bench)
         record = bench.archive_poll(NOON, *bodies(4))
@@ -63,6 +63,26 @@ def test_a_huge_object_costs_itself_alone(
     rejects = bench.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
     assert len(rejects) == 1 - kept
     assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
+
+
+def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[int] = []
+    read_waiting = batches.read_waiting
+
+    def spied(con: duckdb.DuckDBPyConnection, found: batches.Staged) -> None:
+        waited.append(len(found.waiting))
+        read_waiting(con, found)
+
+    monkeypatch.setattr(staging, "read_waiting", spied)
+    monkeypatch.setattr(staging, "BATCH_BYTES", 1)
+    monkeypatch.setattr(staging, "LOAD_MEMORY", "30MB")
+    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 4 * 1024 * 1024)])]) for n in range(3)]
+    bench = loaded(tmp_path, *bodies(2), *large)
+    assert waited and waited[0] >= 1
+    assert bench.one("select count(*) from core.runs") == 9
+    assert bench.one("select count(*) from core.quarantine") == 0
 
 
 def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(

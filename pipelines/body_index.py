@@ -1,0 +1,55 @@
+"""Which tasks a response body holds, by their hashes, so that a body that comes again need not be read and split again.
+
+A cache beside the work file, of the last poll's bodies: whatever happens to it costs time only, never a row.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import xxhash
+
+from pipelines.layout import PRIVATE_FILE_MODE
+
+_FILE = msgspec.msgpack.Decoder(dict[str, list[str]])
+
+
+class BodyIndex:
+    """Task hashes of bodies, by body. Both are keyed: under another key nothing is found. Used by several threads."""
+
+    def __init__(self, path: Path, seed: int) -> None:
+        self._path = path
+        self._seed = seed
+        self._before = _read(path)
+        self._now: dict[str, list[str]] = {}
+
+    def get(self, body_hash: str) -> list[str]:
+        """Return the hashes of a body's tasks, in order; none when the last poll did not have this body."""
+        name = self._name(body_hash)
+        hashes = self._before.get(name, [])
+        if hashes:
+            self._now[name] = hashes
+        return hashes
+
+    def put(self, body_hash: str, hashes: Sequence[str]) -> None:
+        """Remember a body that was split."""
+        self._now[self._name(body_hash)] = list(hashes)
+
+    def save(self) -> None:
+        """Keep this poll's bodies for the next one; a poll of runs alone leaves the file as it is."""
+        if not self._now or self._now == self._before:
+            return
+        temporary = self._path.with_suffix(".tmp")
+        temporary.write_bytes(msgspec.msgpack.encode(self._now))
+        temporary.chmod(PRIVATE_FILE_MODE)
+        temporary.replace(self._path)
+
+    def _name(self, body_hash: str) -> str:
+        return xxhash.xxh3_128_hexdigest(body_hash.encode(), seed=self._seed)
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    try:
+        return _FILE.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}
