@@ -16,7 +16,7 @@ from pipelines.warehouse import Connection
 
 # One gates in Python while the other's SQL is read by DuckDB: most statements of a batch keep one core busy.
 SIDE_BY_SIDE = 2
-LOAD_MEMORY = "256MB"
+LOAD_MEMORY = "280MB"
 
 
 class Stager:
