@@ -11,7 +11,8 @@ import xxhash
 
 from pipelines.layout import PRIVATE_FILE_MODE
 
-_FILE = msgspec.msgpack.Decoder(dict[str, list[str]])
+_FILE = msgspec.msgpack.Decoder(dict[str, bytes])
+_DIGITS = 32  # of a 128-bit hash
 
 
 class BodyIndex:
@@ -21,19 +22,21 @@ class BodyIndex:
         self._path = path
         self._seed = seed
         self._before = _read(path)
-        self._now: dict[str, list[str]] = {}
+        self._now: dict[str, bytes] = {}
 
     def get(self, body_hash: str) -> list[str]:
         """Return the hashes of a body's tasks, in order; none when the last poll did not have this body."""
         name = self._name(body_hash)
-        hashes = self._before.get(name, [])
-        if hashes:
-            self._now[name] = hashes
-        return hashes
+        packed = self._before.get(name)
+        if packed is None:
+            return []
+        self._now[name] = packed
+        digits = packed.hex()
+        return [digits[start : start + _DIGITS] for start in range(0, len(digits), _DIGITS)]
 
     def put(self, body_hash: str, hashes: Sequence[str]) -> None:
         """Remember a body that was split."""
-        self._now[self._name(body_hash)] = list(hashes)
+        self._now[self._name(body_hash)] = bytes.fromhex("".join(hashes))
 
     def save(self) -> None:
         """Keep this poll's bodies for the next one; a poll of runs alone leaves the file as it is."""
@@ -48,7 +51,7 @@ class BodyIndex:
         return xxhash.xxh3_128_hexdigest(body_hash.encode(), seed=self._seed)
 
 
-def _read(path: Path) -> dict[str, list[str]]:
+def _read(path: Path) -> dict[str, bytes]:
     try:
         return _FILE.decode(path.read_bytes())
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
