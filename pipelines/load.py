@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import duckdb
+
 from pipelines.archive import Archive, PollRecord, PollStart, Stored
-from pipelines.batches import Staged
+from pipelines.batches import NO_MEMORY, Staged
 from pipelines.coverage import record_gaps
+from pipelines.errors import BadSettings
 from pipelines.ledger import poll_row, write_ledger
 from pipelines.recoup import privacy
 from pipelines.settings import Settings
@@ -57,7 +60,20 @@ class LoadSession:
             self._con.execute("rollback")
 
     def commit(self, record: PollRecord) -> dict[str, Any]:
-        """Merge the staged poll and write its ledger rows, in one transaction; return its row of core.polls."""
+        """Merge the staged poll and write its ledger rows, in one transaction; return its row of core.polls.
+
+        Raises BadSettings when all of RECOUP_MEMORY_LIMIT is not enough; the poll stays in the archive to be loaded.
+        """
+        try:
+            return self._commit(record)
+        except duckdb.OutOfMemoryException as error:
+            if not self._stager.give_memory():
+                raise BadSettings(NO_MEMORY) from error
+            return self.commit(record)
+        finally:
+            self._stager.give_memory()
+
+    def _commit(self, record: PollRecord) -> dict[str, Any]:
         self._con.execute("begin")
         try:
             counts = self._merge()
@@ -67,8 +83,6 @@ class LoadSession:
         except BaseException:
             self._con.execute("rollback")
             raise
-        finally:
-            self._stager.give_memory()
         return row
 
     def _merge(self) -> dict[str, Any]:

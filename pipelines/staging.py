@@ -5,8 +5,11 @@ How one part is read belongs to batches.py, merging into core to load.py.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, islice
 from queue import SimpleQueue
+
+import duckdb
 
 from pipelines.archive import Archive, Stored
 from pipelines.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged, read_waiting
@@ -59,6 +62,7 @@ class Stager:
         if self.found.waiting:
             self.give_memory()
             read_waiting(self._con, self.found)
+            self._spare_memory()
 
     def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
         sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
@@ -92,14 +96,17 @@ class Stager:
             "select parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)", [LOAD_MEMORY]
         ).fetchone() or (0, 0)
         if enough < allowed:
-            self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
-            self._allowed_memory = f"{allowed}B"
+            with suppress(duckdb.OutOfMemoryException):  # more than that is in use, and cannot be freed now
+                self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+                self._allowed_memory = f"{allowed}B"
 
-    def give_memory(self) -> None:
-        """Allow all memory again, for what needs more than that or when the load is over."""
-        if self._allowed_memory:
-            self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
-            self._allowed_memory = None
+    def give_memory(self) -> bool:
+        """Allow all memory again, for what needs more or when the load is over; False when nothing was held back."""
+        if self._allowed_memory is None:
+            return False
+        self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
+        self._allowed_memory = None
+        return True
 
 
 def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:

@@ -1,13 +1,15 @@
 """Staging much: parts side by side give what parts in turn give, in little memory; one huge object costs itself alone."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from pipelines import batches, staging
+from pipelines import batches, load, staging
 from pipelines.errors import BadSettings
 from pipelines.load import LoadSession
+from pipelines.sqlfiles import run_flatten
 from tests.bodies import NOON, Bench, body, run, task
 
 HUGE_MEGABYTES = 24
@@ -83,6 +85,31 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
     assert waited and waited[0] >= 1
     assert bench.one("select count(*) from core.runs") == 9
     assert bench.one("select count(*) from core.quarantine") == 0
+
+
+@pytest.mark.parametrize("needed", [900_000_000, 2_000_000_000])
+def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: int
+) -> None:
+    monkeypatch.setattr(staging, "BATCH_BYTES", 1)
+    limits_met: list[int] = []
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+
+    def scarce(con: duckdb.DuckDBPyConnection, name: str) -> None:
+        if name == "12_add_runs":
+            limits_met.append(limits(bench)["memory"])
+            if limits_met[-1] < needed:
+                raise duckdb.OutOfMemoryException("none left")
+        run_flatten(con, name)
+
+    monkeypatch.setattr(load, "run_flatten", scarce)
+    with nullcontext() if needed < 1_000_000_000 else pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
+        row = bench.load(bench.archive_poll(NOON, *bodies(3)))
+        assert (row["new_task_count"], row["new_run_count"]) == (9, 9)
+    assert len(limits_met) == 2
+    assert bench.one("select count(*) from core.runs") == (9 if needed < 1_000_000_000 else 0)
+    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
 
 
 def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
