@@ -4,7 +4,6 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 """
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import zstandard
 
 from pipelines.layout import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 from pipelines.recoup.exchange import Kind, Response
+from pipelines.whole_file import write_whole
 
 SIDE_BY_SIDE = 8
 
@@ -174,7 +174,7 @@ class Archive:
         path = self._body_path(name)
         if not path.exists():
             self._private(path.parent)
-            _write_whole(path, zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body))
+            write_whole(path, zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body), is_synced=True)
         return name
 
     def body(self, stored: Stored) -> bytes:
@@ -196,18 +196,3 @@ def _events(path: Path) -> Iterator[PollStart | Stored | PollEnd]:
             yield _LEDGER_LINE.decode(line)
         except msgspec.DecodeError:
             return  # a torn last line: the process was killed while writing it
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

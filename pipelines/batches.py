@@ -163,19 +163,17 @@ def read_unchanged(con: Connection, scratch: Path) -> None:
 def _read(con: Connection, batch: Batch, found: Staged, *, may_wait: bool) -> None:
     try:
         _read_lines(con, batch)
-    except duckdb.OutOfMemoryException as error:
-        if may_wait:
+    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
+        if may_wait and isinstance(error, duckdb.OutOfMemoryException):
             path = batch.path.with_name(f"waiting-{len(found.waiting)}-{batch.path.name}")
             found.waiting.append(replace(batch, path=batch.path.rename(path)))
         else:
-            _read_apart(con, batch, found, error)
-    except (duckdb.DataError, duckdb.InvalidInputException) as error:
-        _read_apart(con, batch, found, error, may_wait=may_wait)
+            _read_apart(con, batch, found, error, may_wait=may_wait)
     finally:
         batch.path.unlink(missing_ok=True)
 
 
-def _read_apart(con: Connection, batch: Batch, found: Staged, error: duckdb.Error, *, may_wait: bool = False) -> None:
+def _read_apart(con: Connection, batch: Batch, found: Staged, error: duckdb.Error, *, may_wait: bool) -> None:
     """Find the few lines that cannot be read by halving, so that each costs itself alone."""
     lines = batch.path.read_bytes().splitlines(keepends=True)
     if len(lines) > 1:

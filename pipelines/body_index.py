@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import xxhash
 
-from pipelines.layout import PRIVATE_FILE_MODE
+from pipelines.whole_file import write_whole
 
 _FILE = msgspec.msgpack.Decoder(dict[str, bytes])
 _DIGITS = 32  # of a 128-bit hash
@@ -40,12 +40,8 @@ class BodyIndex:
 
     def save(self) -> None:
         """Keep this poll's bodies for the next one; a poll of runs alone leaves the file as it is."""
-        if not self._now or self._now == self._before:
-            return
-        temporary = self._path.with_suffix(".tmp")
-        temporary.write_bytes(msgspec.msgpack.encode(self._now))
-        temporary.chmod(PRIVATE_FILE_MODE)
-        temporary.replace(self._path)
+        if self._now and self._now != self._before:
+            write_whole(self._path, msgspec.msgpack.encode(self._now))
 
     def _name(self, body_hash: str) -> str:
         return xxhash.xxh3_128_hexdigest(body_hash.encode(), seed=self._seed)

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines import cron
-from pipelines.layout import PRIVATE_FILE_MODE, Layout
+from pipelines.layout import Layout
 from pipelines.settings import Settings
 from pipelines.warehouse import Connection
+from pipelines.whole_file import write_whole
 
 Seconds = int
 
@@ -157,11 +158,7 @@ def state_file(layout: Layout) -> Path:
 def write_state(layout: Layout, cadence: Cadence) -> None:
     """Replace the state file whole."""
     last = cadence.last_poll_at.isoformat() if cadence.last_poll_at else None
-    target = state_file(layout)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(cadence) | {"last_poll_at": last}), encoding="utf-8")
-    temporary.chmod(PRIVATE_FILE_MODE)
-    temporary.replace(target)
+    write_whole(state_file(layout), json.dumps(asdict(cadence) | {"last_poll_at": last}).encode())
 
 
 def read_state(layout: Layout) -> Cadence:

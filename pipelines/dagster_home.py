@@ -6,7 +6,8 @@ Nothing here imports Dagster, so the command line can prepare the folder before 
 import shutil
 from pathlib import Path
 
-from pipelines.layout import PRIVATE_FILE_MODE, Layout
+from pipelines.layout import Layout
+from pipelines.whole_file import write_whole
 
 # Storage is Dagster's default: SQLite files below this folder, so the whole warehouse can be moved.
 CONFIGURATION = """\
@@ -43,10 +44,7 @@ def prepare_dagster_home(layout: Layout) -> Path:
     layout.prepare()
     target = layout.dagster_home / "dagster.yaml"
     if not target.exists() or target.read_text(encoding="utf-8") != CONFIGURATION:
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(CONFIGURATION, encoding="utf-8")
-        temporary.chmod(PRIVATE_FILE_MODE)
-        temporary.replace(target)
+        write_whole(target, CONFIGURATION.encode())
     return layout.dagster_home
 
 

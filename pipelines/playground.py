@@ -23,6 +23,7 @@ from pipelines.errors import BadSettings
 from pipelines.figures import count, place
 from pipelines.layout import Layout
 from pipelines.settings import Settings, is_loopback
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pipelines.simulator import Simulator
@@ -74,9 +75,7 @@ def keep_world(layout: Layout, world: World) -> None:
     """Note the world before its first poll, so that a kill never leaves simulated data unmarked."""
     layout.prepare()
     facts = {"seed": world.seed, "started_at": world.started_at.isoformat()}
-    temporary = world_file(layout).with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts) + "\n", encoding="utf-8")
-    temporary.replace(world_file(layout))
+    write_whole(world_file(layout), json.dumps(facts).encode() + b"\n")
 
 
 def own_world(layout: Layout) -> World:

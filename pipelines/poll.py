@@ -77,7 +77,7 @@ def poll(
             try:
                 note = None
                 if load_files:
-                    _take_files(load_files, session, writer, clock)
+                    session.stage(_archived_files(load_files, writer, clock))
                 else:
                     note = _take_answers(settings, client, session, writer, clock, progress)
             except RecoupError as error:
@@ -95,16 +95,12 @@ def poll(
     return PollSummary(row)
 
 
-def _take_files(files: Sequence[Path], session: LoadSession, writer: PollWriter, clock: Clock) -> None:
-    groups = (files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE))
+def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-
-        def archived() -> Iterator[Stored]:
-            for group in groups:
-                bodies = pool.map(_body_of, group)
-                yield from writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
-
-        session.stage(archived())
+        for start in range(0, len(files), FILES_AT_ONCE):
+            group = files[start : start + FILES_AT_ONCE]
+            bodies = pool.map(_body_of, group)
+            yield from writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
 
 
 def _body_of(path: Path) -> bytes:

@@ -5,7 +5,6 @@ How one part is read belongs to batches.py, merging into core to load.py.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from itertools import chain, islice
 from queue import SimpleQueue
 
@@ -96,9 +95,11 @@ class Stager:
             "select parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)", [LOAD_MEMORY]
         ).fetchone() or (0, 0)
         if enough < allowed:
-            with suppress(duckdb.OutOfMemoryException):  # more than that is in use, and cannot be freed now
+            self._allowed_memory = f"{allowed}B"
+            try:
                 self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
-                self._allowed_memory = f"{allowed}B"
+            except duckdb.OutOfMemoryException:
+                self.give_memory()  # more is in use than can be freed now, yet DuckDB has lowered the limit
 
     def give_memory(self) -> bool:
         """Allow all memory again, for what needs more or when the load is over; False when nothing was held back."""

@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from pipelines import batches, load, staging
+from pipelines.archive import PollRecord
 from pipelines.errors import BadSettings
 from pipelines.load import LoadSession
 from pipelines.sqlfiles import run_flatten
@@ -24,6 +25,13 @@ def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> Bench:
     bench.con.execute(f"set memory_limit = '{memory}'")
     bench.load(bench.archive_poll(NOON, *contents))
     return bench
+
+
+def staged(bench: Bench, *contents: bytes) -> tuple[LoadSession, PollRecord]:
+    record = bench.archive_poll(NOON, *contents)
+    session = LoadSession(bench.con, bench.archive, bench.settings, record.start)
+    session.stage(record.responses)
+    return session, record
 
 
 def limits(bench: Bench) -> dict[str, int]:
@@ -45,9 +53,7 @@ def test_a_large_load_spills_early_and_gives_back_what_it_took(tmp_path: Path, m
     for memory, while_loading in (("1GB", 280_000_000), ("200MB", 200_000_000)):
         bench.con.execute(f"reset threads; set memory_limit = '{memory}'")
         before = limits(bench)
-        record = bench.archive_poll(NOON, *bodies(4))
-        session = LoadSession(bench.con, bench.archive, bench.settings, record.start)
-        session.stage(record.responses)
+        session, record = staged(bench, *bodies(4))
         assert limits(bench)["memory"] == pytest.approx(while_loading, rel=0.01)
         session.commit(record)
         assert limits(bench) == pytest.approx(before, rel=0.001)
@@ -70,21 +76,37 @@ def test_a_huge_object_costs_itself_alone(
 def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited: list[int] = []
+    waited: list[tuple[int, int]] = []
     read_waiting = batches.read_waiting
 
     def spied(con: duckdb.DuckDBPyConnection, found: batches.Staged) -> None:
-        waited.append(len(found.waiting))
+        waited.append((len(found.waiting), limits(bench)["memory"]))
         read_waiting(con, found)
 
     monkeypatch.setattr(staging, "read_waiting", spied)
     monkeypatch.setattr(staging, "BATCH_BYTES", 1)
-    monkeypatch.setattr(staging, "LOAD_MEMORY", "30MB")
-    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 4 * 1024 * 1024)])]) for n in range(3)]
-    bench = loaded(tmp_path, *bodies(2), *large)
-    assert waited and waited[0] >= 1
+    monkeypatch.setattr(staging, "LOAD_MEMORY", "40MB")
+    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 6 * 1024 * 1024)])]) for n in range(3)]
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+    session, record = staged(bench, *bodies(2), *large)
+    assert waited[0][0] >= 1
+    assert waited[0][1] == pytest.approx(1_000_000_000, rel=0.01)
+    assert limits(bench)["memory"] == pytest.approx(40_000_000, rel=0.01)
+    session.commit(record)
     assert bench.one("select count(*) from core.runs") == 9
     assert bench.one("select count(*) from core.quarantine") == 0
+
+
+def test_a_limit_that_cannot_be_had_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "BATCH_BYTES", 1)
+    monkeypatch.setattr(staging, "LOAD_MEMORY", "1KB")
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+    session, record = staged(bench, *bodies(3))
+    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
+    session.commit(record)
+    assert bench.one("select count(*) from core.runs") == 9
 
 
 @pytest.mark.parametrize("needed", [900_000_000, 2_000_000_000])

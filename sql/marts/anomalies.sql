@@ -25,6 +25,7 @@ days as (
         max(coverage_status) as coverage_status
     from marts.task_days
     where task_id is not null
+        -- Before they are summed: with the context joined afterwards, all days of the past would be.
         and date >= (select today - 58 from context)
     group by date, task_id
     union all
