@@ -14,8 +14,8 @@ from pathlib import Path
 from pipelines.errors import BadSettings
 from pipelines.layout import Layout
 from pipelines.publish import PUBLISHED_SCHEMAS
-from pipelines.snapshots import sync
 from pipelines.warehouse import Connection, open_published
+from pipelines.whole_file import sync
 
 MANIFEST = "export.json"
 DAY = "date"

@@ -4,7 +4,6 @@ Files and names only, under the caller's lock: what may be published, and when, 
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from pipelines.errors import PublishRefused
 from pipelines.layout import Layout
+from pipelines.whole_file import sync
 
 MANIFEST = "snapshot.json"
 STAGING_PREFIX = ".staging-"
@@ -142,15 +142,6 @@ def prune(layout: Layout, kept: int, now: datetime) -> list[int]:
     for number in doomed:
         _remove(layout, number)
     return doomed
-
-
-def sync(path: Path) -> None:
-    """Flush one file, or the names in one folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _published_at(layout: Layout, number: int) -> datetime:

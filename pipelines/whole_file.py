@@ -13,16 +13,16 @@ def write_whole(path: Path, content: bytes, *, is_synced: bool = False) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        if is_synced:
-            file.flush()
-            os.fsync(file.fileno())
+    if is_synced:
+        sync(temporary)
     temporary.replace(path)
     if is_synced:
-        _sync_folder(path.parent)
+        sync(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Flush one file, or the names in one folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
