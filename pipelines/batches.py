@@ -16,7 +16,7 @@ from pipelines.body_index import BodyIndex
 from pipelines.errors import BadSettings
 from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
 from pipelines.sqlfiles import run_flatten
-from pipelines.warehouse import Connection
+from pipelines.warehouse import Connection, roll_back
 
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
 BATCH_BYTES = 16 * 1024 * 1024
@@ -197,7 +197,7 @@ def _read_lines(con: Connection, batch: Batch) -> None:
             run_flatten(con, "05_stage_attempts")
         con.execute("commit")
     except duckdb.Error:
-        con.execute("rollback")
+        roll_back(con)
         raise
 
 

@@ -19,7 +19,7 @@ from pipelines.settings import Settings
 from pipelines.sqlfiles import run_flatten
 from pipelines.staging import Stager
 from pipelines.suspicion import suspect_reasons
-from pipelines.warehouse import Connection
+from pipelines.warehouse import Connection, roll_back
 
 
 class LoadSession:
@@ -81,7 +81,7 @@ class LoadSession:
             write_ledger(self._con, record, row, self.found)
             self._con.execute("commit")
         except BaseException:
-            self._con.execute("rollback")
+            roll_back(self._con)
             raise
         return row
 

@@ -20,6 +20,7 @@ from pipelines.settings import Settings
 
 Connection = duckdb.DuckDBPyConnection
 LOCK_PAUSE_SECONDS = 0.2
+ROLLBACK_TRIES = 100
 # On a small warehouse DuckDB's threads mostly wait for each other: one takes half the CPU time.
 SMALL_FILE_BYTES = 64 * 1024 * 1024
 # DuckDB checkpoints every 16 MB of log by default; a large load then spends its time in commits.
@@ -115,6 +116,23 @@ def open_published(layout: Layout) -> Connection:
     con = duckdb.connect(str(layout.published_file.resolve()), read_only=True)
     con.execute("set timezone = 'UTC'")
     return con
+
+
+def roll_back(con: Connection) -> None:
+    """Undo the transaction, if one is active, so that the connection can be used again.
+
+    Undoing needs memory too; beside another reader there may be none at the moment.
+    """
+    for _ in range(ROLLBACK_TRIES - 1):
+        try:
+            con.execute("rollback")
+        except duckdb.OutOfMemoryException:
+            time.sleep(LOCK_PAUSE_SECONDS)
+        except duckdb.TransactionException:
+            return  # a commit that failed has ended it already
+        else:
+            return
+    con.execute("rollback")
 
 
 def insert_rows(con: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import batches, load, staging
+from pipelines import batches, load, staging, warehouse
 from pipelines.archive import PollRecord
 from pipelines.errors import BadSettings
 from pipelines.load import LoadSession
@@ -86,7 +86,7 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
     monkeypatch.setattr(staging, "read_waiting", spied)
     monkeypatch.setattr(staging, "BATCH_BYTES", 1)
     monkeypatch.setattr(staging, "LOAD_MEMORY", "40MB")
-    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 6 * 1024 * 1024)])]) for n in range(3)]
+    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 10 * 1024 * 1024)])]) for n in range(3)]
     bench = Bench(tmp_path)
     bench.con.execute("set memory_limit = '1GB'")
     session, record = staged(bench, *bodies(2), *large)
@@ -145,3 +145,22 @@ def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
     with pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
         bench.load(bench.archive_poll(NOON, *bodies(1)))
     assert bench.one("select count(*) from core.quarantine") == 0
+
+
+def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warehouse, "LOCK_PAUSE_SECONDS", 0)
+    tried: list[str] = []
+
+    class Scarce:
+        def execute(self, statement: str) -> None:
+            tried.append(statement)
+            if len(tried) < 3:
+                raise duckdb.OutOfMemoryException("none left")
+            con.execute(statement)
+
+    with duckdb.connect() as con:
+        con.execute("begin; create table t (a integer)")
+        warehouse.roll_back(Scarce())  # type: ignore[arg-type]
+        assert tried == ["rollback"] * 3
+        assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+        warehouse.roll_back(con)
