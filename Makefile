@@ -19,7 +19,7 @@ help: ## List the targets
 setup: .venv/.ready ## Create or refresh .venv from the lock
 
 lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versions and hashes; no index is named)
-	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --group dev --generate-hashes --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml -o requirements.lock
 
 run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, two simulated weeks)
@@ -34,9 +34,10 @@ report: setup ## Open the report about what is published
 test: setup ## Fast tests, a minute on two cores
 	$(BIN)/python -m pytest -n 2
 
-lint: setup ## Style of the code (ruff)
+lint: setup ## Style of the code (ruff), direction of imports (import-linter)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 types: setup ## Types of the code (mypy, strict)
 	$(BIN)/mypy
@@ -46,8 +47,8 @@ fmt: setup ## Format the code and repair what ruff can
 	$(BIN)/ruff format .
 
 docs: setup ## Write the generated documents again (data dictionary, command line)
-	$(BIN)/python -m pipelines.generated_docs
-	$(BIN)/python -m pipelines.command_reference
+	$(BIN)/python -m pipelines.docgen.model_docs
+	$(BIN)/python -m pipelines.cli.command_reference
 
 clean: ## Remove .venv and caches; the warehouse stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
@@ -84,8 +85,8 @@ torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are pub
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of canaries, many examples
 	$(BIN)/python -m pytest -n 2 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
-	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/test_load_properties.py tests/test_coverage.py tests/test_expected.py \
-		tests/test_gate_equivalence.py tests/test_scrubbing.py
+	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
+		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof

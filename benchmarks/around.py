@@ -19,10 +19,10 @@ from benchmarks.history import TASKS, make_history
 from benchmarks.measure import Taken, measure
 from benchmarks.run import OWN, Figure, keep
 from benchmarks.shape import OBSERVED, Truth, make_task
-from pipelines.dagster_home import prepare_dagster_home
-from pipelines.layout import Layout
+from pipelines.orchestrate.dagster_home import prepare_dagster_home
+from pipelines.paths import Layout
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.exchange import Request
+from pipelines.recoup.endpoints import Request
 from pipelines.settings import Settings
 from pipelines.simulator import Fleet, Simulator, serve
 
@@ -45,12 +45,12 @@ with dg.DagsterInstance.get() as instance:
 OPENED = """
 import sys
 from pathlib import Path
-from pipelines.build import build
-from pipelines.checks import run_checks
+from pipelines.transform.build import build
+from pipelines.transform.checks import run_checks
 from pipelines.clock import parse_instant
-from pipelines.models import load_models
+from pipelines.transform.load_models import load_models
 from pipelines.settings import Settings
-from pipelines.warehouse import Warehouse
+from pipelines.database.connection import Warehouse
 models, settings = load_models(), Settings.load(warehouse_dir=Path(sys.argv[1]))
 with Warehouse.of(settings).write() as con:
 """
@@ -72,9 +72,9 @@ PUBLISH = """
 import sys
 from pathlib import Path
 from pipelines.clock import utc_now
-from pipelines.dagster_home import prepare_dagster_home
-from pipelines.layout import Layout
-from pipelines.publish import publish
+from pipelines.orchestrate.dagster_home import prepare_dagster_home
+from pipelines.paths import Layout
+from pipelines.publish.publisher import publish
 publish(Layout(Path(sys.argv[1])), kept=3, clock=utc_now)
 """
 COPY = "import os, shutil, sys; shutil.copyfile(*sys.argv[1:]); os.sync()"

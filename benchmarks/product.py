@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.shape import OBSERVED
-from pipelines import poll as polling
+from pipelines.ingest import poll as polling
 from pipelines.settings import Settings
 
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.asset_checks import model_checks
-from pipelines.assets import core_assets, mart_assets, published_assets
 from pipelines.clock import Clock, utc_now
-from pipelines.model import Model
-from pipelines.models import load_models
+from pipelines.orchestrate.asset_checks import model_checks
+from pipelines.orchestrate.assets import core_assets, mart_assets, published_assets
+from pipelines.orchestrate.jobs import nightly_job, nightly_schedule, poll_job
+from pipelines.orchestrate.resources import Pipeline
+from pipelines.orchestrate.sensors import poll_cadence
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report as write_the_report
-from pipelines.resources import Pipeline
-from pipelines.schedules import nightly_job, nightly_schedule, poll_job
-from pipelines.sensors import poll_cadence
 from pipelines.settings import Settings
+from pipelines.transform.load_models import load_models
+from pipelines.transform.model import Model
 
 
 def build_defs(

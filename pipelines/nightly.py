@@ -6,21 +6,21 @@ The steps themselves live in poll.py, build.py, checks.py and publish.py.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.archive import Archive
-from pipelines.build import BuildReport, build
-from pipelines.checks import CheckResult, run_checks
+from pipelines.archive.store import Archive
 from pipelines.clock import Clock
-from pipelines.core_schema import apply_core
+from pipelines.database.connection import Warehouse
+from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
-from pipelines.models import load_models
-from pipelines.poll import PollSummary, load_pending, poll
-from pipelines.publish import publish
+from pipelines.ingest.poll import PollSummary, load_pending, poll
+from pipelines.publish.publisher import publish
+from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report
-from pipelines.report.beside import Beside
+from pipelines.report.publish_hook import Beside
 from pipelines.settings import Settings
-from pipelines.snapshots import Snapshot
-from pipelines.warehouse import Warehouse
+from pipelines.transform.build import BuildReport, build
+from pipelines.transform.checks import CheckResult, run_checks
+from pipelines.transform.load_models import load_models
 
 Progress = Callable[[str, int, int], None]
 

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.errors import BadSettings
-from pipelines.layout import Layout
+from pipelines.paths import Layout
 
 
 class PrivateColumn(StrEnum):

@@ -8,12 +8,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from pipelines.database.connection import open_published
 from pipelines.definitions import build_defs
+from pipelines.ingest.poll import poll
 from pipelines.nightly import nightly
-from pipelines.poll import poll
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, Truth, serve
-from pipelines.warehouse import open_published
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
 LAST_MINUTE = timedelta(seconds=60)

@@ -22,13 +22,13 @@ import duckdb
 import pytest
 import zstandard
 
-from pipelines.dagster_home import prepare_dagster_home
+from pipelines.database.connection import open_published
 from pipelines.definitions import build_defs
+from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.report import write_report
 from pipelines.settings import Settings
-from pipelines.warehouse import open_published
-from tests.bodies import NOON, runs_body
-from tests.canaries import CONTROL, canaries, dump, first_tasks, later_tasks, private_run, talkative, text
+from tests.support.bodies import NOON, runs_body
+from tests.support.secret_markers import CONTROL, canaries, dump, first_tasks, later_tasks, private_run, talkative, text
 
 KEY = "recoup_sk_canary_of_the_api_key"
 # The doctor fails, since the last of these polls was long ago.
@@ -38,7 +38,7 @@ TONIGHT = NOON + timedelta(hours=12)
 # As the command line, but DuckDB leaves every block readable, those that it does not use any more too.
 CLI_UNCOMPRESSED = """
 import duckdb, sys
-from pipelines import cli
+from pipelines.cli import main as cli
 
 connect = duckdb.connect
 

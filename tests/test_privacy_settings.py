@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.poll import poll
-from pipelines.publish import publish
-from pipelines.rebuild import rebuild
+from pipelines.database.connection import Warehouse
+from pipelines.ingest.poll import poll
+from pipelines.load.rebuild import rebuild
+from pipelines.publish.publisher import publish
 from pipelines.settings import Settings
-from pipelines.warehouse import Warehouse
-from tests.bodies import NOON
-from tests.canaries import canaries, dump, first_tasks, save
+from tests.support.bodies import NOON
+from tests.support.secret_markers import canaries, dump, first_tasks, save
 
 
 def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -> None:

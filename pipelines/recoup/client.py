@@ -20,8 +20,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from pipelines.clock import Clock, utc_now
 from pipelines.errors import BadPayload, BadSettings, Refused, Unreachable
-from pipelines.recoup.answers import Again, check_body, check_status, transport_failure
-from pipelines.recoup.exchange import Request, Response
+from pipelines.recoup.endpoints import Request, Response
+from pipelines.recoup.response_errors import Again, check_body, check_status, transport_failure
 from pipelines.settings import Settings, is_loopback
 
 CONNECT_SECONDS = 10

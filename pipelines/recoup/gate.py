@@ -11,9 +11,9 @@ import msgspec
 from pydantic import ValidationError
 
 from pipelines.errors import BadPayload
-from pipelines.recoup import contract, first_look
-from pipelines.recoup.exchange import Kind
-from pipelines.recoup.privacy import harmless_name, is_harmless, redact
+from pipelines.recoup import contract, fast_contract
+from pipelines.recoup.endpoints import Kind
+from pipelines.recoup.redaction import harmless_name, is_harmless, redact
 
 
 class Envelope(msgspec.Struct):
@@ -93,10 +93,10 @@ def kind_of(body: bytes) -> Kind:
 
 def gate(raws: Sequence[tuple[int, bytes]], kind: str) -> Gated:
     """Validate the objects of one body: nearly all pass the first look, the others are judged by pydantic."""
-    decoder = first_look.TASK if kind == "tasks" else first_look.RUN
+    decoder = fast_contract.TASK if kind == "tasks" else fast_contract.RUN
     gated = Gated()
     for index, raw in raws:
-        if first_look.passes(raw, decoder):
+        if fast_contract.passes(raw, decoder):
             gated.passed.append(Passed(index, raw))
         else:
             _gate_one(index, raw, kind, gated)

@@ -11,9 +11,9 @@ def write_report(published_file: Path, out: Path) -> None:
     """Write the page about a published file. The file is only read."""
     import duckdb
 
-    from pipelines.report.bundle import javascript
     from pipelines.report.page import render
     from pipelines.report.queries import ask
+    from pipelines.report.vega_bundle import javascript
 
     with closing(duckdb.connect(str(published_file), read_only=True)) as con:
         con.execute("set timezone = 'UTC'")

@@ -1,15 +1,15 @@
 """The charts of the report, made by Altair from rows: each takes what queries.py answers, and words made beforehand.
 
-Colours, axes and the finished spec belong to look.py, the text around a chart to page.py.
+Colours, axes and the finished spec belong to style.py, the text around a chart to page.py.
 """
 
 from collections.abc import Sequence
 
 import altair as alt
 
-from pipelines.report import look
-from pipelines.report.look import Palette, Spec
-from pipelines.report.parts import CAUSE_WORDS, money, rate, share
+from pipelines.report import chart_style as style
+from pipelines.report.chart_style import Palette, Spec
+from pipelines.report.elements import CAUSE_WORDS, money, rate, share
 from pipelines.report.queries import Row
 
 Named = Sequence[tuple[str, Row]]
@@ -29,27 +29,27 @@ def failure_over_time(days: Sequence[Row], palette: Palette) -> Spec:
         {"date": row["date"].isoformat(), "is_alone": row["n"] and before is None and after is None} | _rate_values(row)
         for before, row, after in zip(rates, days, rates[2:], strict=False)
     ]
-    base = look.chart(values).encode(x=look.days(0.5))
+    base = style.chart(values).encode(x=style.days(0.5))
     low, level = (
         alt.Y(
-            f"{field}:Q", title=None, axis=look.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True)
+            f"{field}:Q", title=None, axis=style.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True)
         )
         for field in ("low", "rate")
     )
     band = base.mark_area(color=palette.bad, opacity=0.18).encode(y=low, y2="high:Q")
     # A day between two holes has neither area nor line.
-    rules = look.chart([value for value in values if value["is_alone"]])
-    rule = rules.mark_rule(color=palette.bad, opacity=0.3, strokeWidth=6).encode(x=look.days(0.5), y=low, y2="high:Q")
+    rules = style.chart([value for value in values if value["is_alone"]])
+    rule = rules.mark_rule(color=palette.bad, opacity=0.3, strokeWidth=6).encode(x=style.days(0.5), y=low, y2="high:Q")
     line = base.mark_line(color=palette.bad, strokeWidth=2).encode(y=level)
     points = base.mark_point(color=palette.bad, filled=True, size=40, opacity=1).encode(y=level)
     # Filling its day, it lends the chart the days of the others, and the pointer a whole day to meet.
     day = (
-        look.chart(values)
+        style.chart(values)
         .mark_rect(opacity=0)
-        .encode(x=look.days(), tooltip=look.tips(day="day", failed="failed", says="rate (95 % interval)"))
+        .encode(x=style.days(), tooltip=style.tips(day="day", failed="failed", says="rate (95 % interval)"))
     )
     layers = [band, *([rule] if any(value["is_alone"] for value in values) else []), line, points, day]
-    return look.spec(alt.layer(*layers), 220, "Failure rate of the fleet by day", palette)
+    return style.spec(alt.layer(*layers), 220, "Failure rate of the fleet by day", palette)
 
 
 def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
@@ -66,61 +66,61 @@ def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
         for row in days
     ]
     drawn = (
-        look.chart(values)
+        style.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
-            x=look.days(),
-            y=alt.Y("band:N", title=None, axis=look.side(ticks=False, domain=False)),
-            color=look.colours(palette, known_key(palette)),
-            tooltip=look.tips(day="day", state="completeness", seen="runs seen", missing="runs missing"),
+            x=style.days(),
+            y=alt.Y("band:N", title=None, axis=style.side(ticks=False, domain=False)),
+            color=style.colours(palette, known_key(palette)),
+            tooltip=style.tips(day="day", state="completeness", seen="runs seen", missing="runs missing"),
         )
     )
-    return look.spec(drawn, 22, "Completeness of each day", palette)
+    return style.spec(drawn, 22, "Completeness of each day", palette)
 
 
 def spend_over_time(days: Sequence[Row], palette: Palette) -> Spec:
     """Spend by day, that for failed runs apart."""
-    form, factor = look.unit([row["total_cents"] for row in days])
+    form, factor = style.unit([row["total_cents"] for row in days])
     values = [
         {"date": row["date"].isoformat(), "day": _day(row), "state": part, "order": order, "amount": amount}
         | _money_values(row)
         for row in days
-        for part, order, amount in look.halves(row, factor)
+        for part, order, amount in style.halves(row, factor)
     ]
     drawn = (
-        look.chart(values)
+        style.chart(values)
         .mark_bar()
         .encode(
-            x=look.days(),
-            y=alt.Y("amount:Q", title=None, stack=True, axis=look.side(tickCount=4, **form)),
-            color=look.colours(palette, look.spend_key(palette)),
+            x=style.days(),
+            y=alt.Y("amount:Q", title=None, stack=True, axis=style.side(tickCount=4, **form)),
+            color=style.colours(palette, style.spend_key(palette)),
             order="order:O",
-            tooltip=look.tips(day="day", total="spend", wasted="of it wasted", runs="runs"),
+            tooltip=style.tips(day="day", total="spend", wasted="of it wasted", runs="runs"),
         )
     )
-    return look.spec(drawn, 200, "Spend by day, the wasted part apart", palette)
+    return style.spec(drawn, 200, "Spend by day, the wasted part apart", palette)
 
 
 def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
     """Spend by model or by account, most first."""
-    form, factor = look.unit([row["total_cents"] for _, row in rows])
+    form, factor = style.unit([row["total_cents"] for _, row in rows])
     values = [
         {"name": name, "rank": rank, "state": part, "order": order, "amount": amount} | _money_values(row)
         for rank, (name, row) in enumerate(rows)
-        for part, order, amount in look.halves(row, factor)
+        for part, order, amount in style.halves(row, factor)
     ]
     drawn = (
-        look.chart(values)
+        style.chart(values)
         .mark_bar()
         .encode(
             x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(tickCount=4, **form)),
-            y=look.names(),
-            color=look.colours(palette, look.spend_key(palette)),
+            y=style.names(),
+            color=style.colours(palette, style.spend_key(palette)),
             order="order:O",
-            tooltip=look.tips(name=what, total="spend", wasted="of it wasted", runs="runs"),
+            tooltip=style.tips(name=what, total="spend", wasted="of it wasted", runs="runs"),
         )
     )
-    return look.spec(drawn, BAR * len(rows), f"Spend by {what}, the wasted part apart", palette)
+    return style.spec(drawn, BAR * len(rows), f"Spend by {what}, the wasted part apart", palette)
 
 
 def worst_tasks(rows: Named, palette: Palette) -> Spec:
@@ -129,9 +129,9 @@ def worst_tasks(rows: Named, palette: Palette) -> Spec:
         {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row)
         for rank, (name, row) in enumerate(rows)
     ]
-    base = look.chart(values).encode(
-        y=look.names(),
-        tooltip=look.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
+    base = style.chart(values).encode(
+        y=style.names(),
+        tooltip=style.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
     )
     low, level = (
         alt.X(f"{field}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1]))
@@ -139,7 +139,7 @@ def worst_tasks(rows: Named, palette: Palette) -> Spec:
     )
     rule = base.mark_rule(color=palette.bad, strokeWidth=7, opacity=0.3).encode(x=low, x2="high:Q")
     point = base.mark_point(color=palette.bad, filled=True, size=80, opacity=1).encode(x=level)
-    return look.spec(
+    return style.spec(
         alt.layer(rule, point), BAR * len(rows), "Failure rates of the worst tasks in their intervals", palette
     )
 
@@ -155,16 +155,16 @@ def adherence(rows: Named, palette: Palette) -> Spec:
     ]
     said = dict(zip(counts, ("ticks due", "on time", "late", "missed", UNCLEAR), strict=True))
     drawn = (
-        look.chart(values)
+        style.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
-            x=look.days(),
-            y=look.names(),
-            color=look.colours(palette, heat_key(palette)),
-            tooltip=look.tips(name="task", day="day", **said),
+            x=style.days(),
+            y=style.names(),
+            color=style.colours(palette, heat_key(palette)),
+            tooltip=style.tips(name="task", day="day", **said),
         )
     )
-    return look.spec(drawn, 20 * len({name for name, _ in rows}), "Schedule adherence by task and day", palette)
+    return style.spec(drawn, 20 * len({name for name, _ in rows}), "Schedule adherence by task and day", palette)
 
 
 def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
@@ -184,30 +184,30 @@ def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
         for part, order, field in ((MISSING, 0, "missing_count"), (RECOVERED, 1, "recovered_count"))
     ]
     drawn = (
-        look.chart(values)
+        style.chart(values)
         .mark_bar()
         .encode(
             x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=ticks)),
-            y=look.names(),
-            color=look.colours(palette, cause_key(palette)),
+            y=style.names(),
+            color=style.colours(palette, cause_key(palette)),
             order="order:O",
-            tooltip=look.tips(name="cause", state="runs", says="number"),
+            tooltip=style.tips(name="cause", state="runs", says="number"),
         )
     )
-    return look.spec(drawn, BAR * len(causes), "Runs that slipped past the polls, by cause", palette)
+    return style.spec(drawn, BAR * len(causes), "Runs that slipped past the polls, by cause", palette)
 
 
-def known_key(palette: Palette) -> look.Key:
+def known_key(palette: Palette) -> style.Key:
     """The colours of completeness."""
     return list(zip((*KNOWN_STEPS, OPEN), (*palette.scale[:3], palette.unknown), strict=True))
 
 
-def heat_key(palette: Palette) -> look.Key:
+def heat_key(palette: Palette) -> style.Key:
     """The colours of adherence."""
     return list(zip((*HEAT_STEPS, UNCLEAR), (*palette.scale, palette.unknown), strict=True))
 
 
-def cause_key(palette: Palette) -> look.Key:
+def cause_key(palette: Palette) -> style.Key:
     """The colours of what slipped past the polls."""
     return [(MISSING, palette.warn), (RECOVERED, palette.main)]
 

@@ -12,9 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipelines import figures
-from pipelines.report import board, sections
-from pipelines.report.parts import Card, money, share
+from pipelines.console import number_format
+from pipelines.report import health_table, sections
+from pipelines.report.elements import Card, money, share
 from pipelines.report.queries import WINDOW_DAYS, Answers, Row
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -63,8 +63,8 @@ def context(answers: Answers) -> dict[str, Any]:
     info = answers.info
     return {
         "info": info,
-        "as_of": figures.moment(info["built_at"]),
-        "last_poll": figures.moment(info["polls_until"]) if info["polls_until"] else "none",
+        "as_of": number_format.moment(info["built_at"]),
+        "last_poll": number_format.moment(info["polls_until"]) if info["polls_until"] else "none",
         "source": SOURCES.get(info["source"], "the Recoup API"),
         "is_simulated": info["source"] == "simulator",
         "warnings": _warnings(answers),
@@ -73,9 +73,9 @@ def context(answers: Answers) -> dict[str, Any]:
         "completeness": sections.completeness(answers),
         "worst": sections.worst(answers),
         "spend": sections.spend(answers),
-        "columns": board.COLUMNS,
-        "board": board.board(answers.health),
-        "errors": board.errors(answers.errors),
+        "columns": health_table.COLUMNS,
+        "board": health_table.board(answers.health),
+        "errors": health_table.errors(answers.errors),
         "error_count": answers.error_count,
         "adherence": sections.adherence(answers),
         "causes": sections.causes(answers),
@@ -87,16 +87,20 @@ def _failing(answers: Answers) -> Card:
     title = f"Failure rate, {WINDOW_DAYS} days"
     if not totals["n"]:
         return Card(title, "–", "No run has ended yet.")
-    bounds = figures.interval(totals["failure_ratio_low"], totals["failure_ratio_high"])
-    failing = sum(board.state(row) == "failing" for row in answers.health)
-    text = f"{totals['failed_count']:,} of {figures.count(totals['n'], 'run')}; 95 % interval {bounds}"
+    bounds = number_format.interval(totals["failure_ratio_low"], totals["failure_ratio_high"])
+    failing = sum(health_table.state(row) == "failing" for row in answers.health)
+    text = f"{totals['failed_count']:,} of {number_format.count(totals['n'], 'run')}; 95 % interval {bounds}"
     return Card(
-        title, figures.share(totals["failure_ratio"]), text, "bad" if failing else "plain", [_now_failing(failing)]
+        title,
+        number_format.share(totals["failure_ratio"]),
+        text,
+        "bad" if failing else "plain",
+        [_now_failing(failing)],
     )
 
 
 def _now_failing(number: int) -> str:
-    return "No task is failing now." if not number else f"{figures.count(number, 'task')} failing now."
+    return "No task is failing now." if not number else f"{number_format.count(number, 'task')} failing now."
 
 
 def _spending(answers: Answers) -> Card:
@@ -104,7 +108,7 @@ def _spending(answers: Answers) -> Card:
     title = f"Spend, {WINDOW_DAYS} days"
     more = [sections.NOT_THE_MODEL]
     if totals["unpriced_run_count"]:
-        more.append(f"Of {figures.count(totals['unpriced_run_count'], 'run')} no cost was told.")
+        more.append(f"Of {number_format.count(totals['unpriced_run_count'], 'run')} no cost was told.")
     if not totals["is_final"]:
         more.append("Some runs have not ended: it still grows.")
     if totals["total_cents"] is None or not totals["run_count"]:
@@ -123,9 +127,9 @@ def _kept(info: Row) -> Card:
     rescued, kept = info["rescued_run_count"], info["run_count"]
     if not kept:
         return Card("Runs rescued", "–", "No run was seen yet.")
-    text = f"of {figures.count(kept, 'run')} kept: the API no longer shows them"
+    text = f"of {number_format.count(kept, 'run')} kept: the API no longer shows them"
     period = f"{info['first_run_at']:%Y-%m-%d} to {info['last_run_at']:%Y-%m-%d}"
-    tasks = figures.count(info["task_count"], "task")
+    tasks = number_format.count(info["task_count"], "task")
     deleted = f", {info['deleted_task_count']:,} of them deleted since" if info["deleted_task_count"] else ""
     return Card("Runs rescued", f"{rescued:,}", text, "good", [f"{period}, {tasks}{deleted}."])
 
@@ -134,12 +138,14 @@ def _complete(info: Row) -> Card:
     if info["coverage_ratio"] is None:
         return Card("Completeness", "–", "Unknown: no run was seen.")
     missing = info["runs_missing_count"]
-    text = f"{figures.count(missing, 'run')} came and went unseen" if missing else "No run is known to be missing"
+    text = f"{number_format.count(missing, 'run')} came and went unseen" if missing else "No run is known to be missing"
     more = []
     if info["unknown_task_count"]:
-        more.append(f"Of {figures.count(info['unknown_task_count'], 'task')} it is not known whether runs are missing.")
+        more.append(
+            f"Of {number_format.count(info['unknown_task_count'], 'task')} it is not known whether runs are missing."
+        )
     tone = {"complete": "good", "gap": "warn"}.get(info["coverage_status"], "plain")
-    return Card("Completeness", figures.share(info["coverage_ratio"]), f"{text}.", tone, more)
+    return Card("Completeness", number_format.share(info["coverage_ratio"]), f"{text}.", tone, more)
 
 
 def _warnings(answers: Answers) -> list[str]:
@@ -151,7 +157,7 @@ def _warnings(answers: Answers) -> list[str]:
         )
     if polling["too_rarely_count"]:
         said.append(
-            f"{polling['too_rarely_count']:,} of {figures.count(polling['task_count'], 'scheduled task')} "
+            f"{polling['too_rarely_count']:,} of {number_format.count(polling['task_count'], 'scheduled task')} "
             "run more often than they are polled: runs can leave the window of five unseen. See marts.poll_advice."
         )
     if info["quarantined_count"]:

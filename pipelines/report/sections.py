@@ -5,10 +5,10 @@ How a chart is drawn belongs to charts.py; the health board and the errors to bo
 
 from collections.abc import Sequence
 
-from pipelines import figures
+from pipelines.console import number_format
 from pipelines.report import charts
-from pipelines.report.look import PAGE, spend_key
-from pipelines.report.parts import (
+from pipelines.report.chart_style import PAGE, spend_key
+from pipelines.report.elements import (
     CAUSE_WORDS,
     DEFAULT_MODEL,
     NO_ACCOUNT,
@@ -100,7 +100,7 @@ def _spend_by_day(answers: Answers) -> Figure:
     )
     return Figure(
         "spend-days",
-        f"Spend by day, last {figures.count(len(answers.days), 'day')}",
+        f"Spend by day, last {number_format.count(len(answers.days), 'day')}",
         NOT_THE_MODEL + " Wasted is the whole cost of runs that failed.",
         table,
         charts.spend_over_time(answers.days, PAGE) if _spent(answers.days) else None,
@@ -221,7 +221,7 @@ def _money(row: Row) -> tuple[str, str, str]:
     return (
         money(row["total_cents"]),
         money(row["wasted_cents"]),
-        figures.NOTHING if nothing else share(row["wasted_ratio"]),
+        number_format.NOTHING if nothing else share(row["wasted_ratio"]),
     )
 
 

@@ -3,12 +3,12 @@
 Only names to import belong here; the product itself never imports this package, except its `simulate` command.
 """
 
+from pipelines.simulator.api import Simulator
 from pipelines.simulator.faults import Fault
 from pipelines.simulator.fleet import Fleet
+from pipelines.simulator.ground_truth import Truth, TruthRun, TruthTask, TruthTick
 from pipelines.simulator.server import SimulatorTransport, serve
-from pipelines.simulator.service import Simulator
 from pipelines.simulator.tasks import SimRun, SimTask
-from pipelines.simulator.truth import Truth, TruthRun, TruthTask, TruthTick
 
 __all__ = [
     "Fault",

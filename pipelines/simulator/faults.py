@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.simulator.instants import to_ms
+from pipelines.simulator.time_units import to_ms
 
 JSON_TYPE = "application/json"
 TASKS_PATH = "/api/tasks"

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from pipelines.simulator import dice
-from pipelines.simulator.foreign import ForeignRuns
-from pipelines.simulator.instants import SECOND, to_ms
+from pipelines.simulator import seeded_random
+from pipelines.simulator.cron_ticks import TickSources
+from pipelines.simulator.other_runs import ForeignRuns
 from pipelines.simulator.runs import Run
 from pipelines.simulator.tasks import SimTask
-from pipelines.simulator.ticks import TickSources
+from pipelines.simulator.time_units import SECOND, to_ms
 from pipelines.simulator.timeline import Timeline
 
 
@@ -24,7 +24,7 @@ class Fleet:
         self.seed = seed
         self.start = start or _first_enabled(self.tasks)
         self._epoch_ms = to_ms(self.start) if self.start else 0
-        self.env_id = dice.cuid(seed, "environment")
+        self.env_id = seeded_random.cuid(seed, "environment")
 
     @classmethod
     def demo(cls, seed: int, start: datetime, *, history: timedelta = timedelta(0)) -> "Fleet":
@@ -32,14 +32,14 @@ class Fleet:
 
         With `history`, runs exist from that long before `start`; changes still happen after it.
         """
-        from pipelines.simulator.demo import demo_tasks
+        from pipelines.simulator.demo_fleet import demo_tasks
 
         return cls(demo_tasks(seed, start), seed=seed, start=start - history)
 
     @classmethod
     def large(cls, seed: int, start: datetime, days: int, tasks: int = 200) -> "Fleet":
         """Return a big fleet of all cadences in four zones, with changes over `days`; see large.py."""
-        from pipelines.simulator.large import large_tasks
+        from pipelines.simulator.large_fleet import large_tasks
 
         return cls(large_tasks(seed, start, days, tasks), seed=seed, start=start)
 

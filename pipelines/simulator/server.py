@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from pipelines.simulator.api import Simulator
 from pipelines.simulator.faults import Answer
-from pipelines.simulator.service import Simulator
 
 _LOOPBACK = "127.0.0.1"
 _CHUNK = b" " * 65_536

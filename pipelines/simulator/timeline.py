@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from pipelines.simulator import dice
-from pipelines.simulator.instants import DAY, SECOND, to_ms
-from pipelines.simulator.lives import MAX_INSERT_LAG_MS, Draw, draw_run
+from pipelines.simulator import seeded_random
+from pipelines.simulator.cron_ticks import TickSource, TickSources
+from pipelines.simulator.run_lifecycle import MAX_INSERT_LAG_MS, Draw, draw_run
 from pipelines.simulator.runs import Run
 from pipelines.simulator.tasks import CHANGEABLE, SimRun, SimTask
-from pipelines.simulator.ticks import TickSource, TickSources
+from pipelines.simulator.time_units import DAY, SECOND, to_ms
 
 WINDOW_RUNS = 5
 WINDOW_MS = 7 * DAY
@@ -48,7 +48,7 @@ class Timeline:
 
     def __init__(self, task: SimTask, seed: int, sources: TickSources, epoch_ms: int) -> None:
         self.task = task
-        self.seed = dice.hash_64(task.task_id, seed)
+        self.seed = seeded_random.hash_64(task.task_id, seed)
         self.created_ms = to_ms(task.created_at)
         self.deleted_ms = to_ms(task.deleted_at) if task.deleted_at else _NEVER
         self._configs = self._work_out_configs()
@@ -77,7 +77,7 @@ class Timeline:
         periods = []
         for number, (start, end) in enumerate(stated):
             from_ms, to = to_ms(start), min(to_ms(end) if end else _NEVER, self.deleted_ms)
-            schedule = dice.schedule_id(self.seed, f"schedule {number}")
+            schedule = seeded_random.schedule_id(self.seed, f"schedule {number}")
             periods.append(Period(from_ms, max(from_ms, epoch_ms), to, schedule))
         return periods
 
@@ -118,7 +118,7 @@ class Timeline:
 
     def _run(self, segment: Segment, tick_ms: int) -> Run | None:
         """Return what became of a tick: a run, or None when the fire was skipped."""
-        bits = dice.hash_128(tick_ms.to_bytes(8, "big"), self.seed)
+        bits = seeded_random.hash_128(tick_ms.to_bytes(8, "big"), self.seed)
         if self.task.runs is not None:
             stated = self._stated.get(tick_ms)
             return self._stated_run(segment, tick_ms, bits, stated) if stated else None
@@ -188,7 +188,7 @@ class Timeline:
 
     def find(self, run_id: str, now_ms: int) -> Run | None:
         """Return the run with an id, if it has been inserted by now."""
-        inserted_ms = dice.run_id_time(run_id)
+        inserted_ms = seeded_random.run_id_time(run_id)
         if self.task.runs is not None:
             found = (run for _, run, _ in self.fires(0, now_ms + 1) if run and run.run_id == run_id)
             return next(found, None)

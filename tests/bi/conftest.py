@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.layout import Layout
+from pipelines.paths import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +43,9 @@ class Place:
         return done.stdout
 
     def cli(self, *arguments: str) -> str:
-        return self.run(sys.executable, "-c", "import pipelines.cli as c; c.main()", *arguments, PYTHONPATH=str(ROOT))
+        return self.run(
+            sys.executable, "-c", "import pipelines.cli.main as c; c.main()", *arguments, PYTHONPATH=str(ROOT)
+        )
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the published file itself."""

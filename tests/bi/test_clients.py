@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.clock import utc_now
-from pipelines.publish import publish
-from pipelines.warehouse import Warehouse
+from pipelines.database.connection import Warehouse
+from pipelines.publish.publisher import publish
 from tests.bi.conftest import ROOT, Place, environment
 
 pytestmark = pytest.mark.slow

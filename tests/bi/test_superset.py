@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from pipelines.clock import utc_now
-from pipelines.models import load_models
-from pipelines.publish import publish
-from pipelines.warehouse import Warehouse
+from pipelines.database.connection import Warehouse
+from pipelines.publish.publisher import publish
+from pipelines.transform.load_models import load_models
 from tests.bi.conftest import ROOT, Place
 from tests.bi.superset import Superset, running_superset
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.report.pictures import pictures
+from pipelines.report.dagster_images import pictures
 from pipelines.report.queries import Answers
-from tests import report_worlds as worlds
 from tests.browser.chromium import Page, browser, find
-from tests.dagster_plant import light_plant
-from tests.warehouse_builder import WarehouseBuilder
+from tests.support import report_worlds as worlds
+from tests.support.dagster_harness import light_plant
+from tests.support.warehouse_builder import WarehouseBuilder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find() is None, reason="no Chromium; apt-get install chromium")]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli
-from tests import bodies
+from pipelines.cli import main as cli
+from tests.support import bodies
 
 BODY_TIME = "2026-08-20T12:00:00Z"
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import demo, playground
-from pipelines.layout import Layout
+from pipelines.demo import run as demo
+from pipelines.demo import simulated_api
+from pipelines.ingest import simulated_marker
+from pipelines.paths import Layout
 from tests.cli.conftest import run
 
 
@@ -52,7 +54,7 @@ class TestDemo:
         assert Path("warehouse/archive").exists()
 
     def test_a_world_with_other_polls_is_not_forgotten(self, published: Path, tmp_path: Path) -> None:
-        playground.keep_world(Layout(tmp_path / "warehouse"), playground.World.new())
+        simulated_marker.keep_world(Layout(tmp_path / "warehouse"), simulated_api.new_world())
         assert run("demo", "--forget") == 2
         assert Path("warehouse/archive").exists()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import playground
+from pipelines.demo import simulated_api
 from tests.cli.conftest import run
 
 
@@ -26,7 +26,7 @@ class TestDoctor:
 
         Path(".env").write_text("RECOUP_API_KEY=recoup_sk_simulated\nRECOUP_PRIVACY_KEY=hush-hush\n")
         Path(".env").chmod(0o644)
-        with serve(playground.World.new().simulator()) as origin:
+        with serve(simulated_api.simulator_of(simulated_api.new_world())) as origin:
             monkeypatch.setenv("RECOUP_API_URL", origin)
             assert run("doctor") == 0
             good = capsys.readouterr().out
@@ -73,8 +73,8 @@ class TestDoctor:
             [
                 sys.executable,
                 "-c",
-                "import sys; from pathlib import Path; from pipelines.layout import Layout; "
-                "from pipelines.warehouse import Warehouse\n"
+                "import sys; from pathlib import Path; from pipelines.paths import Layout; "
+                "from pipelines.database.connection import Warehouse\n"
                 "with Warehouse(Layout(Path('warehouse').resolve())).locked():\n"
                 "    print('held', flush=True)\n"
                 "    sys.stdin.read()",

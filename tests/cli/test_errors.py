@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import cli
+from pipelines.cli import main as cli
 from tests.cli.conftest import run
 
 PROGRAM = Path(sys.executable).parent / "recoup-warehouse"
@@ -57,7 +57,7 @@ class TestErrors:
     def test_the_unexpected_says_how_to_see_more(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr("pipelines.summary.print_summary", _explode)
+        monkeypatch.setattr("pipelines.console.summary.print_summary", _explode)
         assert run("summary") == 1
         text = capsys.readouterr().err
         assert text.count("\n") == 1

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests import bodies
 from tests.cli.conftest import BODY_TIME, Published, run, save_body
+from tests.support import bodies
 
 
 class TestFlow:

@@ -6,7 +6,7 @@ import sys
 import click
 import pytest
 
-from pipelines import cli
+from pipelines.cli import main as cli
 from pipelines.errors import RecoupError
 from tests.cli.conftest import run
 
@@ -44,7 +44,7 @@ class TestHelp:
     )
     def test_a_command_imports_only_what_it_needs(self, arguments: list[str], forbidden: tuple[str, ...]) -> None:
         code = (
-            "import sys; from pipelines import cli; cli.run(sys.argv[1:]); "
+            "import sys; from pipelines.cli import main; main.run(sys.argv[1:]); "
             "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
         )
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)

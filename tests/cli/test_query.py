@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pipelines.tables import aligned, trimmed
+from pipelines.console.result_format import aligned, trimmed
 from tests.cli.conftest import run
 
 

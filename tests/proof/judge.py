@@ -9,12 +9,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from pipelines.build import build
-from pipelines.checks import run_checks
-from pipelines.models import Model, load_models
 from pipelines.simulator import Truth
-from pipelines.simulator.instants import to_ms
 from pipelines.simulator.runs import state_at
+from pipelines.simulator.time_units import to_ms
+from pipelines.transform.build import build
+from pipelines.transform.checks import run_checks
+from pipelines.transform.load_models import Model, load_models
 from tests.proof.world import World
 
 LOAD_TRUTH = """

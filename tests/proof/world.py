@@ -11,17 +11,17 @@ from typing import Literal
 
 import duckdb
 
-from pipelines import cadence
-from pipelines.archive import Archive, PollEnd
-from pipelines.core_schema import apply_core
+from pipelines.archive.store import Archive, PollEnd
+from pipelines.database.core_schema import apply_core
 from pipelines.errors import RecoupError
-from pipelines.load import LoadSession, load_record
-from pipelines.poll import task_requests
+from pipelines.ingest.poll import task_requests
+from pipelines.ingest.recovery import recover
+from pipelines.load.session import LoadSession, load_record
 from pipelines.recoup.client import RecoupClient
-from pipelines.recovery import recover
+from pipelines.schedule import poll_interval
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, SimulatorTransport
-from pipelines.simulator.dice import Dice
+from pipelines.simulator.seeded_random import Dice
 
 # A pipeline opens its file for each poll. Left open over thousands of polls, each takes longer than the one before.
 REOPENED_AFTER = 50
@@ -110,7 +110,7 @@ class World:
     def _next(self, at: datetime, pace: Pace) -> datetime:
         if pace == "nightly":
             return at + DAY
-        due = cadence.next_poll(cadence.measure(self.con, at), self.settings).due_at
+        due = poll_interval.next_poll(poll_interval.measure(self.con, at), self.settings).due_at
         return at if due is None else due
 
     def poll(self, at: datetime) -> None:

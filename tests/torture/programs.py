@@ -23,9 +23,9 @@ PUBLISHER = f"""
 import sys
 from pathlib import Path
 from pipelines.clock import utc_now
-from pipelines.layout import Layout
-from pipelines.publish import publish
-from pipelines.warehouse import Warehouse
+from pipelines.paths import Layout
+from pipelines.publish.publisher import publish
+from pipelines.database.connection import Warehouse
 
 layout = Layout(Path(sys.argv[1]))
 for line in sys.stdin:

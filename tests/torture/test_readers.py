@@ -19,8 +19,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.layout import Layout
-from pipelines.snapshots import snapshot_numbers
+from pipelines.paths import Layout
+from pipelines.publish.snapshots import snapshot_numbers
 from tests.torture.programs import CHANGE, COUNTS, HELD, KEPT, POOLED, PUBLISHER, READER, RECONNECT
 
 pytestmark = pytest.mark.slow

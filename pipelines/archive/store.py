@@ -1,0 +1,198 @@
+"""The archive: every response body as received, content-addressed, and one append-only ledger per poll.
+
+What the bodies mean does not belong here. The warehouse is a pure function of these files, in poll order.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import xxhash
+import zstandard
+
+from pipelines.atomic_write import write_whole
+from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
+from pipelines.recoup.endpoints import Kind, Response
+
+SIDE_BY_SIDE = 8
+
+
+class PollStart(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
+    """First line of a ledger: what the poll set out to read."""
+
+    poll_id: str
+    started_at: datetime
+    source: str
+    is_full_scope: bool
+    account_ids: list[str]
+    accept_deletions: bool = False
+
+
+class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
+    """One archived response: which request, when, and the hash that names its body."""
+
+    number: int
+    kind: Kind
+    request: str
+    params: list[tuple[str, str]]
+    status: int | None
+    requested_at: datetime
+    received_at: datetime
+    tries: int
+    size: int
+    body_hash: str
+
+
+class PollEnd(msgspec.Struct, frozen=True, tag_field="event", tag="finished"):
+    """Last line of a ledger; a ledger without it was interrupted."""
+
+    finished_at: datetime
+    is_ok: bool
+    error_kind: str | None = None
+    error_message: str | None = None
+    recovery_note: str | None = None
+
+
+@dataclass(slots=True)
+class PollRecord:
+    """A ledger as read back."""
+
+    start: PollStart
+    responses: list[Stored] = field(default_factory=list)
+    end: PollEnd | None = None
+
+    @property
+    def poll_id(self) -> str:
+        """Sorts by start of the poll."""
+        return self.start.poll_id
+
+
+_LEDGER_LINE = msgspec.json.Decoder(PollStart | Stored | PollEnd)
+
+
+class PollWriter:
+    """Appends to one poll's ledger; each line is on disk before the call returns."""
+
+    def __init__(self, archive: "Archive", path: Path, start: PollStart) -> None:
+        self._archive = archive
+        self._path = path
+        self.record = PollRecord(start)
+        self._append(start)
+
+    @property
+    def poll_id(self) -> str:
+        """The id of the poll being written."""
+        return self.record.poll_id
+
+    def add(self, response: Response) -> Stored:
+        """Archive one body, whole and synced, then write its ledger line."""
+        return self.add_all([response])[0]
+
+    def add_all(self, answers: Sequence[Response]) -> list[Stored]:
+        """Archive several bodies side by side (syncing waits for the disk), then write their ledger lines at once."""
+        with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(1, len(answers)))) as pool:
+            hashes = list(pool.map(lambda answer: self._archive.keep(answer.body), answers))
+        first = len(self.record.responses) + 1
+        stored = [
+            Stored(
+                number=number,
+                kind=answer.request.kind,
+                request=answer.request.label,
+                params=list(answer.request.params),
+                status=answer.status,
+                requested_at=answer.requested_at,
+                received_at=answer.received_at,
+                tries=answer.tries,
+                size=len(answer.body),
+                body_hash=body_hash,
+            )
+            for number, (answer, body_hash) in enumerate(zip(answers, hashes, strict=True), start=first)
+        ]
+        self._append(*stored)
+        self.record.responses += stored
+        return stored
+
+    def finish(self, end: PollEnd) -> PollRecord:
+        """Close the ledger; only now may the poll be loaded."""
+        self._append(end)
+        self.record.end = end
+        return self.record
+
+    def _append(self, *events: PollStart | Stored | PollEnd) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
+        try:
+            os.write(descriptor, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class Archive:
+    """The folder `archive/`: `bodies/<aa>/<hash>.zst` and `polls/<year-month>/<poll_id>.ndjson`."""
+
+    def __init__(self, root: Path) -> None:
+        self._bodies = root / "bodies"
+        self._polls = root / "polls"
+
+    def start_poll(self, started_at: datetime, **scope: Any) -> PollWriter:
+        """Open a new ledger. Poll ids sort by start; polls of the same instant are numbered."""
+        stem = started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        folder = self._polls / started_at.astimezone(UTC).strftime("%Y-%m")
+        self._private(folder)
+        taken = len(list(folder.glob(f"{stem}-*.ndjson")))
+        poll_id = f"{stem}-{taken + 1:02d}"
+        start = PollStart(poll_id=poll_id, started_at=started_at, **scope)
+        return PollWriter(self, folder / f"{poll_id}.ndjson", start)
+
+    def poll_ids(self) -> list[str]:
+        """All poll ids, in poll order, without reading the ledgers."""
+        return sorted(path.stem for path in self._polls.glob("*/*.ndjson"))
+
+    def poll(self, poll_id: str) -> PollRecord | None:
+        """Read one ledger; None when not even its first line was written whole."""
+        path = self._polls / f"{poll_id[:4]}-{poll_id[4:6]}" / f"{poll_id}.ndjson"
+        record: PollRecord | None = None
+        for event in _events(path):
+            if isinstance(event, PollStart):
+                record = PollRecord(event)
+            elif record is not None and isinstance(event, Stored):
+                record.responses.append(event)
+            elif record is not None and isinstance(event, PollEnd):
+                record.end = event
+        return record
+
+    def keep(self, body: bytes) -> str:
+        """Store a body once, under the hash of its bytes; written whole or not at all. Nothing is stored of nothing."""
+        if not body:
+            return ""
+        name = xxhash.xxh3_128_hexdigest(body)
+        path = self._body_path(name)
+        if not path.exists():
+            self._private(path.parent)
+            write_whole(path, zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body), is_synced=True)
+        return name
+
+    def body(self, stored: Stored) -> bytes:
+        """Return an archived body, byte for byte as received."""
+        packed = self._body_path(stored.body_hash).read_bytes()
+        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(stored.size, 1))
+
+    def _body_path(self, name: str) -> Path:
+        return self._bodies / name[:2] / f"{name}.zst"
+
+    def _private(self, folder: Path) -> None:
+        for part in (folder.parent, folder):
+            part.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
+
+
+def _events(path: Path) -> Iterator[PollStart | Stored | PollEnd]:
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            yield _LEDGER_LINE.decode(line)
+        except msgspec.DecodeError:
+            return  # a torn last line: the process was killed while writing it

@@ -1,0 +1,37 @@
+"""Writes docs/cli.md, the help of all commands on one page (`make docs`). The texts themselves stand in commands/."""
+
+from typing import Any
+
+import click
+
+from pipelines.cli.main import PROGRAM, cli
+from pipelines.paths import SQL_DIR
+
+CLI_DOC = SQL_DIR.parent / "docs" / "cli.md"
+WIDTH = 100
+HEAD = f"""\
+<!-- Generated from the commands by `python -m pipelines.cli.command_reference`; do not edit. -->
+# The command line
+
+What `{PROGRAM} --help` and `{PROGRAM} <command> --help` print. Inside the repository the program is
+`.venv/bin/{PROGRAM}`.
+"""
+
+
+def reference() -> str:
+    """Return the page."""
+    shape: dict[str, Any] = {**cli.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
+    top = click.Context(cli, info_name=PROGRAM, **shape)
+    pages = [_page(PROGRAM, cli.get_help(top))]
+    for name, command in cli.commands.items():
+        context = click.Context(command, info_name=name, parent=top)
+        pages.append(_page(f"{PROGRAM} {name}", command.get_help(context)))
+    return "\n".join([HEAD, *pages])
+
+
+def _page(title: str, text: str) -> str:
+    return f"## {title}\n\n```\n{text.rstrip()}\n```\n"
+
+
+if __name__ == "__main__":
+    CLI_DOC.write_text(reference(), encoding="utf-8")

@@ -1,0 +1,79 @@
+"""Commands for seeing the product at work: demo, simulate, dev. The only way from the product to the simulator.
+
+What the simulated API does belongs to pipelines/simulator/.
+"""
+
+import click
+
+
+@click.command()
+@click.option("--forget", is_flag=True, help="Delete what the demo put into the warehouse; never touches real data.")
+def demo(forget: bool) -> None:
+    """Show the whole way from API to numbers (`make run`).
+
+    \b
+    Examples:
+      recoup-warehouse demo
+      RECOUP_API_KEY=recoup_sk_... recoup-warehouse demo
+
+    Without a key: serve a simulated API on loopback, poll two simulated weeks, build, check, publish, sum up. Again:
+    carry on from there to now. With a key: one `nightly` against the real API.
+    """
+    from pipelines.demo import run as demonstration
+    from pipelines.settings import Settings
+
+    settings = Settings.load()
+    if forget:
+        demonstration.forget(settings)
+    else:
+        demonstration.run(settings)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8787, show_default=True, help="0 takes any free port.")
+@click.option(
+    "--seed", type=int, help="The same seed gives the same tasks. Default: the world of the demo, if there is one."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Simulated seconds per second.",
+)
+def simulate(port: int, seed: int | None, speed: float) -> None:
+    """Serve the simulated Recoup API on loopback until Ctrl-C.
+
+    \b
+    Examples:
+      recoup-warehouse simulate
+      recoup-warehouse simulate --speed 3600        an hour in every second
+
+    It prints the settings that point the other commands to it.
+    """
+    from pipelines.demo.simulated_api import serve_until_interrupted
+    from pipelines.settings import Settings
+
+    serve_until_interrupted(Settings.load(), port, seed, speed)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Where the UI listens.")
+@click.pass_context
+def dev(ctx: click.Context, port: int) -> None:
+    """Open the Dagster UI, with schedules and sensor running (`make dev`).
+
+    \b
+    Example:
+      recoup-warehouse dev
+
+    State lives in the warehouse directory and survives restarts. Without a key, runs poll the simulated API of the
+    demo, served for as long as the UI runs.
+    """
+    from pipelines.cli.dev_server import serve_dagster
+    from pipelines.settings import Settings
+
+    ctx.exit(serve_dagster(Settings.load(), port))
+
+
+COMMANDS = (demo, simulate, dev)

@@ -1,0 +1,74 @@
+"""The command that writes the published copy for other tools: export.
+
+How it is written belongs to export.py and superset_bundle.py.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipelines.paths import Layout
+
+
+@click.command()
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["parquet", "superset"]),
+    default="parquet",
+    show_default=True,
+    help="parquet: the data; superset: database, datasets and dashboard for Apache Superset.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder (parquet) or zip file (superset) to write; an earlier export there is replaced whole.",
+)
+def export(file_format: str, out: Path) -> None:
+    """Write the published copy for other tools: as Parquet files, or as what Superset imports.
+
+    \b
+    Examples:
+      recoup-warehouse export --format parquet --out exported
+      recoup-warehouse query "from 'exported/marts/spend_daily/**/*.parquet'"
+      recoup-warehouse export --format superset --out recoup-superset.zip
+
+    Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one
+    snapshot; readers see the old export or the new one, never half of one. Superset: see docs/bi/superset/README.md.
+    """
+    from pipelines.settings import Settings
+
+    layout = Settings.load().layout
+    if file_format == "superset":
+        _export_superset(layout, out)
+    else:
+        _export_parquet(layout, out)
+
+
+def _export_parquet(layout: "Layout", out: Path) -> None:
+    from pipelines.console.number_format import count, place
+    from pipelines.console.progress import working
+    from pipelines.publish.parquet import export_parquet
+
+    with working("writing Parquet") as steps:
+        written = export_parquet(layout, out, progress=steps.count)
+    rows = sum(written.row_counts.values())
+    tables = count(len(written.row_counts), "table")
+    click.echo(f"exported snapshot {written.snapshot_number}: {place(written.folder)} ({tables}, {rows:,} rows)")
+
+
+def _export_superset(layout: "Layout", out: Path) -> None:
+    from pipelines.console.number_format import count, place
+    from pipelines.publish.superset_bundle import bundle, write_bundle
+    from pipelines.transform.load_models import load_models
+
+    files = bundle(load_models(), layout.published_file)
+    write_bundle(files, out)
+    charts = count(sum(name.startswith("charts/") for name in files), "chart")
+    click.echo(f"wrote {place(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md")
+
+
+COMMANDS = (export,)

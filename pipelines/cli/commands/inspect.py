@@ -1,0 +1,85 @@
+"""Commands that only look: query, summary, doctor. None of them changes a warehouse.
+
+How results are laid out belongs to tables.py, what is summed up to summary.py, what is examined to doctor.py.
+"""
+
+import sys
+
+import click
+
+from pipelines.errors import RecoupError
+
+
+@click.command()
+@click.argument("sql")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="table for people; csv and json keep every value whole.",
+)
+def query(sql: str, layout: str) -> None:
+    """Run SQL on the published copy, read-only.
+
+    \b
+    Examples:
+      recoup-warehouse query "from marts.task_health limit 5"
+      recoup-warehouse query --format csv "from marts.spend_daily" > spend.csv
+      recoup-warehouse query - < question.sql
+
+    SQL may be `-` for standard input. The result of the last statement is printed. Times are UTC.
+    """
+    import duckdb
+
+    from pipelines.console.result_format import print_result
+    from pipelines.database.connection import open_published
+    from pipelines.settings import Settings
+
+    text = sys.stdin.read() if sql == "-" else sql
+    con = open_published(Settings.load().layout)
+    try:
+        print_result(con.execute(text), layout, sys.stdout)
+    except duckdb.Error as error:
+        click.echo(str(error).strip(), err=True)
+        raise RecoupError(
+            'DuckDB refused the query (its words above); `recoup-warehouse query "show all tables"` lists the tables'
+        ) from error
+    finally:
+        con.close()
+
+
+@click.command()
+def summary() -> None:
+    """Print what the published copy says, on one screen.
+
+    \b
+    Example:
+      recoup-warehouse summary
+    """
+    from pipelines.console.summary import print_summary
+    from pipelines.settings import Settings
+
+    print_summary(Settings.load())
+
+
+@click.command()
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Say what is wrong and what to do about it: settings, API, disk, warehouse.
+
+    \b
+    Example:
+      recoup-warehouse doctor
+
+    One line each: ok, warn or fail. Asks the API once when a key is set. Secrets are never shown. Exit code 1 when
+    something fails.
+    """
+    from pipelines.cli.doctor import examine
+
+    if not examine():
+        ctx.exit(1)
+
+
+COMMANDS = (query, summary, doctor)

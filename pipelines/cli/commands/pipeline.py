@@ -1,0 +1,183 @@
+"""Commands that change the warehouse: poll, build, publish, nightly, rebuild. Each calls the code that the assets call.
+
+No work is done here; reading commands are in reading.py.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.commands.options import AT
+from pipelines.clock import Clock, utc_now
+from pipelines.console.number_format import count, place
+
+if TYPE_CHECKING:
+    from pipelines.ingest.poll import PollSummary
+    from pipelines.publish.snapshots import Snapshot
+    from pipelines.transform.checks import CheckResult
+
+
+@click.command()
+@click.option(
+    "--load",
+    "load_files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE...",
+    help="Take saved response bodies instead of the network; more files may follow the first.",
+)
+@click.argument("more_files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="")
+@click.option(
+    "--accept-deletions",
+    is_flag=True,
+    help="Mark tasks as deleted even when suspiciously many vanished at once (more than 10 and 10 %).",
+)
+@AT
+def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletions: bool, clock: Clock) -> None:
+    """Ask the API once and keep what it shows.
+
+    \b
+    Examples:
+      recoup-warehouse poll
+      recoup-warehouse poll --load monday.json tuesday.json --at 2026-08-20T09:00:00Z
+
+    Cheap; run it often. Readers see the new runs after `nightly`, or `build` and `publish`.
+    """
+    from pipelines.console.progress import working
+    from pipelines.ingest import poll as polling
+    from pipelines.settings import Settings
+
+    if more_files and not load_files:
+        raise click.UsageError("files are read only after --load")
+    settings = Settings.load()
+    with working("asking the API") as steps:
+        summary = polling.poll(
+            settings,
+            clock=clock,
+            load_files=(*load_files, *more_files),
+            accept_deletions=accept_deletions,
+            progress=steps.say,
+        )
+    tell_poll(summary)
+
+
+@click.command()
+@AT
+def build(clock: Clock) -> None:
+    """Build the marts from what is kept, and check them.
+
+    \b
+    Examples:
+      recoup-warehouse build
+      recoup-warehouse build --at 2026-08-20T09:00:00Z
+    """
+    from pipelines import nightly as steps_of_the_night
+    from pipelines.console.progress import working
+    from pipelines.settings import Settings
+
+    with working("building") as steps:
+        report, results = steps_of_the_night.build_and_check(Settings.load(), clock=clock, progress=steps.count)
+    click.echo(f"built {len(report.row_counts)} marts with {sum(report.row_counts.values()):,} rows")
+    tell_checks(results)
+
+
+@click.command()
+def publish() -> None:
+    """Check what is built and let readers open a copy of it.
+
+    \b
+    Example:
+      recoup-warehouse build && recoup-warehouse publish
+
+    A failed check leaves the copy that people open as it is.
+    """
+    from pipelines import nightly as steps_of_the_night
+    from pipelines.console.progress import working
+    from pipelines.settings import Settings
+
+    with working("publishing"):
+        snapshot = steps_of_the_night.check_and_publish(Settings.load(), clock=utc_now)
+    tell_snapshot(snapshot)
+
+
+@click.command()
+@AT
+def nightly(clock: Clock) -> None:
+    """Poll, build, check and publish: the first command to run with a key.
+
+    \b
+    Examples:
+      recoup-warehouse nightly
+      RECOUP_ACCOUNT_IDS=<id>,<id> recoup-warehouse nightly
+    """
+    from pipelines import nightly as steps_of_the_night
+    from pipelines.console.progress import working
+    from pipelines.settings import Settings
+
+    settings = Settings.load()
+    with working("asking the API") as steps:
+        report = steps_of_the_night.nightly(settings, clock=clock, progress=steps.count)
+    tell_poll(report.poll)
+    tell_checks(report.checks)
+    tell_snapshot(report.snapshot)
+
+
+@click.command()
+def rebuild() -> None:
+    """Make the core tables again from the archive alone.
+
+    \b
+    Example:
+      RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
+
+    Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Readers
+    keep the published copy until the next `nightly`, or `build` and `publish`.
+    """
+    from pipelines.console.progress import working
+    from pipelines.load import rebuild as rebuilding
+    from pipelines.settings import Settings
+
+    with working("reading the archive") as steps:
+        polls = rebuilding.rebuild(Settings.load(), progress=steps.of)
+    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse build && recoup-warehouse publish")
+
+
+def tell_poll(summary: "PollSummary") -> None:
+    """Say in a line or two what a poll brought, and what is odd about it."""
+    row = summary.row
+    click.echo(
+        f"poll {row['status']}: {count(row['task_count'], 'task')} ({row['new_task_count']:,} new), "
+        f"{count(row['run_count'], 'run')} in view ({row['new_run_count']:,} new), "
+        f"{count(row['missing_run_count'], 'run')} lost since the last poll"
+    )
+    for reason in row["suspect_reasons"]:
+        click.echo(f"  suspect: {reason}", err=True)
+    if row["deletions_withheld_count"]:
+        click.echo(
+            f"  {row['deletions_withheld_count']:,} tasks vanished at once and are not marked deleted; "
+            "if that is right: recoup-warehouse poll --accept-deletions",
+            err=True,
+        )
+    if row["quarantined_count"]:
+        click.echo(f"  {count(row['quarantined_count'], 'reject')} in core.quarantine, with the reason", err=True)
+
+
+def tell_checks(results: Sequence["CheckResult"]) -> None:
+    """Say how many checks passed, and name those that only warn."""
+    failed = [result for result in results if not result.passed]
+    click.echo(f"checks: {len(results) - len(failed):,} of {len(results):,} passed")
+    for result in failed:
+        schema, table = result.asset
+        click.echo(f"  {result.severity}: {schema}.{table} {result.name}: {result.description}", err=True)
+
+
+def tell_snapshot(snapshot: "Snapshot") -> None:
+    """Say what readers open now."""
+    current = snapshot.path.parents[2] / "current" / snapshot.path.name
+    rows = sum(snapshot.row_counts.values())
+    click.echo(f"published snapshot {snapshot.number}: {place(current)} ({rows:,} rows)")
+
+
+COMMANDS = (poll, build, publish, nightly, rebuild)

@@ -1,0 +1,103 @@
+"""The doctor's look at files: disk, private folders, the lock, the privacy key, snapshots, Dagster's home.
+
+Nothing is created, repaired or opened as a database here.
+"""
+
+import fcntl
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pipelines.cli.doctor.finding import Finding
+from pipelines.clock import Clock
+from pipelines.console.number_format import count, place, size, span
+from pipelines.paths import PRIVATE_DIR_MODE, Layout
+from pipelines.publish import snapshots
+from pipelines.settings import Settings
+
+SPARE_BYTES = 1_000_000_000
+OLDEST_PUBLISHED_HOURS = 26
+
+
+def examine_disk(layout: Layout) -> Iterator[Finding]:
+    """Compare the free space with what the next publish needs: a whole copy."""
+    existing = next(folder for folder in (layout.root, *layout.root.parents) if folder.exists())
+    free, needed = shutil.disk_usage(existing).free, _size(layout.work_file)
+    text = f"{size(free)} free at {place(existing)}; a snapshot takes {size(needed)}"
+    if free < needed * 2:
+        yield Finding("fail", "disk", text, "free some space, or lower RECOUP_SNAPSHOTS_KEPT")
+    elif free < needed * 2 + SPARE_BYTES:
+        yield Finding("warn", "disk", text, "free some space soon, or lower RECOUP_SNAPSHOTS_KEPT")
+    else:
+        yield Finding("ok", "disk", text)
+
+
+def examine_privacy(settings: Settings) -> Iterator[Finding]:
+    """Check the modes of private folders, and say which key hashes what is private."""
+    layout = settings.layout
+    folders = [folder for folder in (layout.archive, layout.work, layout.dagster_home) if folder.exists()]
+    for folder in folders:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & ~PRIVATE_DIR_MODE:
+            advice = f"chmod 700 {place(folder)}"
+            yield Finding("fail", "privacy", f"{place(folder)} is open to others (mode {mode:o})", advice)
+    if settings.privacy_key is not None:
+        yield Finding(
+            "ok", "privacy", "hashes use RECOUP_PRIVACY_KEY; keep it, the same text hashes alike only with it"
+        )
+    elif layout.privacy_key_file.exists():
+        text = f"hashes use this warehouse's own random key, {place(layout.privacy_key_file)}; back it up"
+        yield Finding("ok", "privacy", text)
+    kept = ", ".join(sorted(settings.privacy_keep))
+    yield Finding("ok", "privacy", f"kept in clear: {kept}" if kept else "nothing private is kept in clear")
+
+
+def examine_lock(layout: Layout) -> Iterator[Finding]:
+    """Tell whether somebody writes now."""
+    if not layout.lock_file.exists():
+        yield Finding("ok", "lock", "free; nobody has written yet")
+        return
+    with layout.lock_file.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = file.read(32).decode(errors="replace") or "unknown"
+            advice = "wait for it; another command waits by itself, RECOUP_LOCK_WAIT_SECONDS long"
+            yield Finding("warn", "lock", f"process {holder} is writing now", advice)
+        else:
+            yield Finding("ok", "lock", "free")
+
+
+def examine_snapshots(layout: Layout, clock: Clock) -> Iterator[Finding]:
+    """Tell what people open, and how old it is."""
+    published = snapshots.current_snapshot(layout)
+    if published is None:
+        if layout.current.is_symlink() or layout.current.exists():
+            advice = f"remove {place(layout.current)} and run `recoup-warehouse publish`"
+            yield Finding("fail", "published", f"{place(layout.current)} leads nowhere", advice)
+        else:
+            yield Finding("warn", "published", "nothing yet", "run `recoup-warehouse nightly` (or `make run`)")
+        return
+    age = clock() - published.published_at
+    kept = len(snapshots.snapshot_numbers(layout))
+    text = f"snapshot {published.number}, {span(age)} old, {size(published.bytes)}; {count(kept, 'snapshot')} kept"
+    is_old = age.total_seconds() > OLDEST_PUBLISHED_HOURS * 3600
+    advice = "run `recoup-warehouse nightly`, and see that it is scheduled (`make dev`)" if is_old else ""
+    yield Finding("warn" if is_old else "ok", "published", text, advice)
+
+
+def examine_dagster(layout: Layout) -> Iterator[Finding]:
+    """Tell whether schedules have a home, and how big it is."""
+    if not (layout.dagster_home / "dagster.yaml").exists():
+        yield Finding("ok", "dagster", "not started yet; `make dev` opens the UI and starts schedules")
+        return
+    files = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
+    yield Finding("ok", "dagster", f"state in {place(layout.dagster_home)}, {size(sum(map(_size, files)))}")
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0

@@ -1,0 +1,137 @@
+"""The doctor's look at what the polls left: the last one and its age, failed and suspect ones, gaps, rejects.
+
+Read from the work file while nobody writes, else from the published copy, which may be older.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from pipelines.cli.doctor.finding import Finding
+from pipelines.clock import Clock
+from pipelines.console.number_format import count, span
+from pipelines.database.connection import Connection, Warehouse, open_published
+from pipelines.errors import NothingPublished, WarehouseBusy
+from pipelines.settings import Settings
+
+LATE = timedelta(hours=26)
+LOST = timedelta(days=7)
+RECENT = timedelta(days=7)
+
+LAST_POLLS = """
+select
+    max(started_at) as last_at,
+    max(started_at) filter (status in ('succeeded', 'suspect')) as last_loaded_at,
+    arg_max(status, (started_at, poll_id)) as last_status,
+    arg_max(coalesce(error_message, array_to_string(suspect_reasons, ', ')), (started_at, poll_id)) as last_trouble,
+    count(*) filter (started_at > $since and status in ('failed', 'running')) as failed_count,
+    count(*) filter (started_at > $since and status = 'suspect') as suspect_count,
+    count(*) filter (started_at > $since) as recent_count,
+    count(*) filter (started_at > $since and recovery_note is not null) as unrecovered_count
+from core.polls
+"""
+
+MISSING = """
+select count(*)
+from core.missing_runs
+where recovered_run_id is null and tick_at > ?
+"""
+
+REJECTS = """
+select count(*)
+from core.quarantine
+where poll_id = (select max(poll_id) from core.polls)
+"""
+
+
+def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Tell when the source was last seen, and what was lost or refused since."""
+    with _history(settings) as con:
+        if con is None:
+            yield Finding("warn", "polls", "none yet", "run `recoup-warehouse nightly` (or `make run`)")
+            return
+        try:
+            since = clock() - RECENT
+            polls = _row(con, LAST_POLLS, {"since": since})
+            missing = con.execute(MISSING, [since]).fetchone() or (0,)
+            rejects = con.execute(REJECTS).fetchone() or (0,)
+        except duckdb.CatalogException as error:
+            advice = "run `recoup-warehouse rebuild`"
+            yield Finding("fail", "polls", f"the work file is of another version ({_first_line(error)})", advice)
+            return
+    yield _last_poll(polls, clock())
+    yield from _troubles(polls)
+    yield _missing(int(missing[0]))
+    if rejects[0]:
+        text = f"the last poll brought {count(int(rejects[0]), 'reject')}"
+        yield Finding("warn", "rejects", text, "see `select reason, path from core.quarantine`; the rest was loaded")
+
+
+@contextmanager
+def _history(settings: Settings) -> Iterator[Connection | None]:
+    layout = settings.layout
+    if layout.work_file.exists():
+        with suppress(WarehouseBusy):
+            with Warehouse(layout, lock_wait_seconds=0).write() as con:
+                yield con
+            return
+    try:
+        con = open_published(layout)
+    except NothingPublished:
+        yield None
+        return
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+def _last_poll(polls: dict[str, Any], now: datetime) -> Finding:
+    last: datetime | None = polls["last_loaded_at"]
+    if last is None:
+        return Finding("fail" if polls["last_at"] else "warn", "polls", "none succeeded yet", _why(polls))
+    age = now - last
+    text = f"the last one that brought tasks was {span(age)} ago"
+    if age > LOST:
+        return Finding("fail", "polls", text, "the API shows seven days, so runs are lost: `recoup-warehouse poll` now")
+    if age > LATE:
+        return Finding("warn", "polls", text, "`recoup-warehouse poll`, and see that it is scheduled (`make dev`)")
+    return Finding("ok", "polls", text)
+
+
+def _troubles(polls: dict[str, Any]) -> Iterator[Finding]:
+    recent = count(polls["recent_count"], "poll")
+    if polls["failed_count"]:
+        level = polls["last_status"] in ("failed", "running")
+        text = f"{polls['failed_count']:,} of {recent} in seven days failed"
+        yield Finding("fail" if level else "warn", "polls", text, _why(polls) if level else "the last one went well")
+    if polls["suspect_count"]:
+        text = f"{polls['suspect_count']:,} of {recent} in seven days looked like an outage of the source"
+        yield Finding("warn", "polls", text, "nothing was marked deleted or empty by them; no need to act")
+    if polls["unrecovered_count"]:
+        text = f"{polls['unrecovered_count']:,} of {recent} in seven days could not recover runs or details"
+        yield Finding("warn", "polls", text, "see recovery_note in core.polls")
+
+
+def _why(polls: dict[str, Any]) -> str:
+    return f"the last one said: {polls['last_trouble']}" if polls["last_trouble"] else "run `recoup-warehouse poll`"
+
+
+def _missing(number: int) -> Finding:
+    if not number:
+        return Finding("ok", "gaps", "no run of the last seven days is known to be missing")
+    text = f"{count(number, 'run')} of the last seven days came and went unseen"
+    return Finding("warn", "gaps", text, "poll more often: `make dev` starts a sensor that knows how often")
+
+
+def _row(con: Connection, query: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    cursor = con.execute(query, parameters)
+    names = [column[0] for column in cursor.description or ()]
+    return dict(zip(names, cursor.fetchone() or (), strict=True))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,79 @@
+"""The doctor's look at settings and API: which variables are set and where, misspelt ones, one GET with the key.
+
+Values of secrets are never read here, only their names. Files and history are examined elsewhere.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+from dotenv import dotenv_values
+
+from pipelines.cli.doctor.finding import Finding
+from pipelines.clock import Clock
+from pipelines.console.number_format import count
+from pipelines.demo.simulated_api import KEY
+from pipelines.errors import RecoupError
+from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.endpoints import Request
+from pipelines.settings import Settings
+
+PREFIX = "RECOUP_"
+DOTENV = Path(".env")
+
+
+def known_variables() -> list[str]:
+    """List the variables that settings.py reads."""
+    return [PREFIX + name.upper() for name in Settings.model_fields]
+
+
+def set_variables() -> dict[str, str]:
+    """Map each RECOUP_ variable that is set to where: the environment wins over .env."""
+    in_file = dict.fromkeys(dotenv_values(DOTENV), ".env") if DOTENV.is_file() else {}
+    in_environment = dict.fromkeys(os.environ, "environment")
+    origins = {name.upper(): source for name, source in (in_file | in_environment).items()}
+    return {name: source for name, source in sorted(origins.items()) if name.startswith(PREFIX)}
+
+
+def examine_settings() -> Iterator[Finding]:
+    """Tell where settings come from, and name variables that nobody reads."""
+    origins, known = set_variables(), known_variables()
+    named = [f"{name} ({source})" for name, source in origins.items() if name in known]
+    yield Finding("ok", "settings", ", ".join(named) + " set, the rest default" if named else "all default")
+    for name in origins.keys() - set(known):
+        close = get_close_matches(name, known, n=1)
+        advice = f"did you mean {close[0]}?" if close else "see .env.example for every variable"
+        yield Finding("warn", "settings", f"{name} ({origins[name]}) is not a setting", advice)
+    if DOTENV.is_file() and "RECOUP_API_KEY" in dotenv_values(DOTENV) and DOTENV.stat().st_mode & stat.S_IRWXO:
+        yield Finding("warn", "settings", ".env holds the key and others on this machine can read it", "chmod 600 .env")
+
+
+def examine_api(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Ask the API once for the tasks of the first account."""
+    if settings.api_key is None:
+        yield Finding(
+            "warn",
+            "api",
+            "RECOUP_API_KEY is not set, so nothing was asked",
+            "set it (in the environment or .env) to poll your own tasks; `make run` works without",
+        )
+        return
+    account = next(iter(settings.account_ids), None)
+    try:
+        # One try: the doctor tells how it is now, and a person waits for it.
+        with RecoupClient(settings.model_copy(update={"max_attempts": 1}), clock=clock) as client:
+            response = client.get(Request.tasks(account_id=account))
+        tasks = len(msgspec.json.decode(response.body)["tasks"])
+    except RecoupError as error:
+        yield Finding("fail", "api", str(error))
+        return
+    except (ValueError, KeyError, TypeError):
+        yield Finding("fail", "api", f"{settings.api_url} answers something else than tasks", "check RECOUP_API_URL")
+        return
+    seconds = (response.received_at - response.requested_at).total_seconds()
+    key = "the simulator's key" if settings.api_key.get_secret_value() == KEY else "the key"
+    text = f"{settings.api_url} accepts {key} and shows {count(tasks, 'task')} in {seconds:.1f} s"
+    yield Finding("ok" if tasks else "warn", "api", text, "" if tasks else "set RECOUP_ACCOUNT_IDS if you expect some")

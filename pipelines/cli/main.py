@@ -1,0 +1,113 @@
+"""The command line's frame: the group of commands, the list of exit codes, and how errors reach a person.
+
+What each command does belongs to pipelines/commands/. Only click is imported here, so that help is quick.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from pipelines import errors
+from pipelines.cli.commands import demo, describe, export, inspect, pipeline, report
+
+PROGRAM = "recoup-warehouse"
+INTERRUPTED = 130
+OTHER_CODES = {
+    0: "All went well",
+    1: "A failed `doctor` check, a query that DuckDB refused, or an unexpected error",
+    INTERRUPTED: "Interrupted with Ctrl-C; the warehouse is as it was before the command, or after it",
+}
+
+
+def exit_codes() -> dict[int, str]:
+    """Return every exit code of the program with what it means."""
+    codes = {kind.exit_code: (kind.__doc__ or "").strip().rstrip(".") for kind in errors.RecoupError.__subclasses__()}
+    codes[errors.BadSettings.exit_code] += ", or an option or argument is wrong"
+    return dict(sorted((codes | OTHER_CODES).items()))
+
+
+def _epilog() -> str:
+    lines = [f"{code:>5}  {meaning}" for code, meaning in exit_codes().items()]
+    return "\n".join(["\b", "Exit codes:", *lines])
+
+
+class InOrder(click.Group):
+    """A group that lists its commands in the order of a person's day, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_epilog(),
+    no_args_is_help=True,
+)
+@click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
+@click.option("--traceback", "show_traceback", is_flag=True, help="Show the whole traceback of an error.")
+def cli(show_traceback: bool) -> None:
+    """Keep every run of every Recoup agent task in DuckDB, and say how complete each number is.
+
+    \b
+    Examples:
+      recoup-warehouse demo                 two simulated weeks, without a key
+      recoup-warehouse nightly              poll, build, check, publish
+      recoup-warehouse query "from marts.task_health limit 5"
+      recoup-warehouse doctor               what is wrong, and what to do
+
+    Settings come from RECOUP_* variables in the environment or in .env; .env.example lists them all.
+    """
+
+
+for command in (
+    *demo.COMMANDS,
+    *pipeline.COMMANDS,
+    *inspect.COMMANDS,
+    *report.COMMANDS,
+    *describe.COMMANDS,
+    *export.COMMANDS,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the program and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; every error becomes one line on stderr."""
+    try:
+        return int(cli.main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{PROGRAM}: interrupted", err=True)
+        return INTERRUPTED
+    except errors.RecoupError as error:
+        return _report(arguments, error.exit_code, str(error))
+    except Exception as error:
+        return _report(arguments, 1, _unexpected(arguments, error))
+
+
+def _report(arguments: Sequence[str], code: int, message: str) -> int:
+    if "--traceback" in arguments:
+        traceback.print_exc()
+    click.echo(f"{PROGRAM}: {one_line(message)}", err=True)
+    return code
+
+
+def _unexpected(arguments: Sequence[str], error: Exception) -> str:
+    again = " ".join([PROGRAM, "--traceback", *arguments])
+    hint = "" if "--traceback" in arguments else f". This is a bug; for the traceback run: {again}"
+    return f"unexpected {type(error).__name__}: {error}{hint}"
+
+
+def one_line(text: str) -> str:
+    """Fold a message into one line without control characters, whatever the API put into it."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())

@@ -1,0 +1,191 @@
+"""The short account of the published file that ends `make run`: what is kept, what fails, what it costs.
+
+Only reads marts; how a number is made is written in sql/marts.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipelines.console import number_format
+from pipelines.console.result_format import aligned
+from pipelines.database.connection import Connection, open_published
+from pipelines.settings import Settings
+
+WORST = 5
+PROGRAM = "recoup-warehouse"
+
+INFO = "select * from marts.warehouse_info"
+
+COUNTED_ATTEMPTS = """
+select
+    sum(attempt_count) as counted,
+    count(attempt_count) as run_count
+from core.runs
+"""
+
+SPEND = """
+select
+    sum(total_cents) as total_cents,
+    sum(wasted_cents) as wasted_cents,
+    sum(wasted_cents) / nullif(sum(total_cents), 0) as wasted_ratio,
+    sum(unpriced_run_count) as unpriced_run_count,
+    bool_and(is_final) as is_final
+from marts.spend_daily
+"""
+
+# A list that ranks does it by the lower bound: one failure of one run is no scandal yet.
+FAILS_MOST = """
+select
+    title,
+    failed_count_30d,
+    n_30d,
+    failure_ratio_30d,
+    failure_ratio_low_30d,
+    failure_ratio_high_30d,
+    runs_missing_count_30d
+from marts.task_health
+where failed_count_30d > 0 and deleted_at is null
+order by failure_ratio_low_30d desc, n_30d desc, task_id
+limit ?
+"""
+
+CAUSES = """
+select
+    cause,
+    count(*) as runs_missing_count
+from marts.missing_run_facts
+group by cause
+order by runs_missing_count desc
+"""
+
+CAUSE_WORDS = {
+    "window_overflow": "pushed out of the window of five between two polls",
+    "seven_day_cut": "older than seven days when next polled",
+    "schedule_replaced": "hidden when their schedule was replaced",
+    "source_outage": "hidden by an outage of the source",
+    "not_polled": "while nobody polled",
+}
+
+Row = dict[str, Any]
+
+
+def print_summary(settings: Settings) -> None:
+    """Print the summary of the published copy. Raises NothingPublished when there is none."""
+    con = open_published(settings.layout)
+    try:
+        lines = list(summary_lines(con))
+    finally:
+        con.close()
+    for line in lines:
+        click.echo(line)
+    click.echo(
+        f"\nOpen  {number_format.place(settings.layout.published_file)}  (DuckDB, read-only; schemas marts and core)"
+    )
+    page = settings.layout.current / "report.html"
+    if page.exists():
+        click.echo(f"Look  {number_format.place(page)}  (the report, in a browser)")
+    click.echo(f'Next  {program()} query "from marts.task_health limit 5"')
+
+
+def program() -> str:
+    """Name the program as it can be typed here, inside an activated environment or not."""
+    return PROGRAM if shutil.which(PROGRAM) else number_format.place(Path(sys.executable).parent / PROGRAM)
+
+
+def summary_lines(con: Connection) -> Iterator[str]:
+    """Yield the summary, line by line."""
+    info = _row(con, INFO)
+    yield click.style(_title(info), bold=True)
+    yield ""
+    for name, text in _facts(con, info):
+        yield f"  {click.style(f'{name:<11}', fg='cyan')}{text}"
+    yield ""
+    yield from _fails_most(con)
+
+
+def _title(info: Row) -> str:
+    source = {"simulator": "simulated data", "file": "saved bodies"}.get(info["source"], "Recoup API")
+    return f"{PROGRAM}: {source}, as of {number_format.moment(info['built_at'])}"
+
+
+def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
+    yield "polls", _polls(info)
+    deleted = f", {info['deleted_task_count']:,} of them deleted since" if info["deleted_task_count"] else ""
+    yield "tasks", f"{info['task_count']:,}{deleted}"
+    yield "runs", _runs(info)
+    yield "attempts", _attempts(info, _row(con, COUNTED_ATTEMPTS))
+    yield "spend", _spend(_row(con, SPEND))
+    yield "", "(Trigger.dev compute and invocation only, not the language model's bill)"
+    yield "complete", _complete(info)
+    for cause, number in con.execute(CAUSES).fetchall():
+        yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
+    if unknown := info["unknown_task_count"]:
+        yield "", f"{number_format.count(unknown, 'task')} not watched up to now or to its end, so nobody can tell"
+
+
+def _polls(info: Row) -> str:
+    until: datetime | None = info["polls_until"]
+    return f"{info['poll_count']:,}" + (
+        f", the last one {number_format.moment(until)}" if until else ", none succeeded"
+    )
+
+
+def _runs(info: Row) -> str:
+    if not info["run_count"]:
+        return "0"
+    period = f"{info['first_run_at']:%Y-%m-%d} to {info['last_run_at']:%Y-%m-%d}"
+    return (
+        f"{info['run_count']:,} ({period}); {info['rescued_run_count']:,} of them rescued: the API no longer shows them"
+    )
+
+
+def _attempts(info: Row, counted: Row) -> str:
+    if not info["attempt_count"] and not counted["run_count"]:
+        return "not observed: no answer told of any"
+    recorded = f"{info['attempt_count']:,} with a record of their own" if info["attempt_count"] else ""
+    told = f"{counted['counted'] or 0:,} counted by the API in {number_format.count(counted['run_count'], 'run')}"
+    return "; ".join(filter(None, [recorded, told]))
+
+
+def _spend(spend: Row) -> str:
+    if spend["total_cents"] is None:
+        return "not observed"
+    wasted = f"{number_format.money(spend['wasted_cents'])} ({number_format.share(spend['wasted_ratio'])})"
+    text = f"{number_format.money(spend['total_cents'])}, of it {wasted} wasted on failed runs"
+    return text if spend["is_final"] else f"{text}; some runs have not ended yet"
+
+
+def _complete(info: Row) -> str:
+    missing = info["runs_missing_count"]
+    if info["coverage_ratio"] is None:
+        return "unknown: no run was seen"
+    text = f"{number_format.share(info['coverage_ratio'])} of the runs that must have existed were seen"
+    return f"{text}; {missing:,} came and went unseen:" if missing else text
+
+
+def _fails_most(con: Connection) -> Iterator[str]:
+    rows = con.execute(FAILS_MOST, [WORST]).fetchall()
+    if not rows:
+        yield "No task failed in the last 30 days, as far as its runs were seen."
+        return
+    yield click.style("Fails most, last 30 days (ranked by the lower bound of the 95 % interval)", bold=True)
+    names = ["task", "failed", "of", "rate", "95 % interval", "runs missing"]
+    table = [
+        (title, failed, n, number_format.share(ratio), number_format.interval(low, high), missing)
+        for title, failed, n, ratio, low, high, missing in rows
+    ]
+    for line in aligned(names, table, to_right=("rate", "95 % interval")):
+        yield f"  {line}"
+
+
+def _row(con: Connection, query: str) -> Row:
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    row = cursor.fetchone()
+    return dict(zip(names, row, strict=True)) if row else {}

@@ -1,0 +1,151 @@
+"""Opening the warehouse: one writer under a flock, or any number of readers of the published copy.
+
+What is written belongs to load.py and build.py.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from pipelines.errors import NothingPublished, WarehouseBusy
+from pipelines.paths import PRIVATE_FILE_MODE, Layout
+from pipelines.settings import Settings
+
+Connection = duckdb.DuckDBPyConnection
+LOCK_PAUSE_SECONDS = 0.2
+ROLLBACK_TRIES = 100
+# On a small warehouse DuckDB's threads mostly wait for each other: one takes half the CPU time.
+SMALL_FILE_BYTES = 64 * 1024 * 1024
+# DuckDB checkpoints every 16 MB of log by default; a large load then spends its time in commits.
+CHECKPOINT_THRESHOLD = "1GB"
+# BI drivers of the whole 1.x line must be able to open the published copy; 2.0 would write a format they cannot read.
+STORAGE_VERSION = "v1.0.0"
+
+
+class Warehouse:
+    """The private work file and its lock. `flock` dies with its process, so a kill leaks nothing."""
+
+    def __init__(self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60) -> None:
+        self.layout = layout
+        self._memory_limit = memory_limit
+        self._lock_wait_seconds = lock_wait_seconds
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Warehouse":
+        """Return the warehouse that the settings name."""
+        return cls(
+            settings.layout,
+            memory_limit=settings.memory_limit,
+            lock_wait_seconds=settings.lock_wait_seconds,
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the writer's lock; wait for it at most `lock_wait_seconds`, then raise WarehouseBusy."""
+        self.layout.prepare()
+        descriptor = os.open(self.layout.lock_file, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
+        try:
+            self._wait_for(descriptor)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def write(self, path: Path | None = None) -> Iterator[Connection]:
+        """Hold the lock and open the work file (or `path`) read-write; closed when the block ends."""
+        with self.locked(), self.open(path or self.layout.work_file) as con:
+            yield con
+
+    @contextmanager
+    def open(self, path: Path) -> Iterator[Connection]:
+        """Open a database of the pipeline's own read-write. The caller holds the lock."""
+        con = duckdb.connect(
+            str(path),
+            config={
+                "memory_limit": self._memory_limit,
+                "temp_directory": str(self.layout.scratch / "spill"),
+                "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+                "storage_compatibility_version": STORAGE_VERSION,
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            },
+        )
+        try:
+            path.chmod(PRIVATE_FILE_MODE)
+            con.execute("set timezone = 'UTC'")
+            if path.stat().st_size < SMALL_FILE_BYTES:
+                con.execute("set threads = 1")
+            yield con
+        finally:
+            con.close()
+
+    def _wait_for(self, descriptor: int) -> None:
+        deadline = time.monotonic() + self._lock_wait_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 32, 0).decode() or "unknown"
+                    raise WarehouseBusy(
+                        f"the warehouse is being written by process {holder}; waited "
+                        f"{self._lock_wait_seconds:g} s for it. Try again when it has ended "
+                        "(or raise RECOUP_LOCK_WAIT_SECONDS)"
+                    ) from None
+                time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def open_published(layout: Layout) -> Connection:
+    """Open the published copy read-only. Raises NothingPublished when there is none yet."""
+    if not layout.published_file.exists():
+        raise NothingPublished(
+            "nothing is published yet in this warehouse directory; run `recoup-warehouse nightly` first "
+            "(or set RECOUP_WAREHOUSE_DIR)"
+        )
+    # The snapshot's real path, so that this connection stays on one snapshot whatever is published meanwhile.
+    con = duckdb.connect(str(layout.published_file.resolve()), read_only=True)
+    con.execute("set timezone = 'UTC'")
+    return con
+
+
+def roll_back(con: Connection) -> None:
+    """Undo the transaction, if one is active, so that the connection can be used again.
+
+    Undoing needs memory too; beside another reader there may be none at the moment.
+    """
+    for _ in range(ROLLBACK_TRIES - 1):
+        try:
+            con.execute("rollback")
+        except duckdb.OutOfMemoryException:
+            time.sleep(LOCK_PAUSE_SECONDS)
+        except duckdb.TransactionException:
+            return  # a commit that failed has ended it already
+        else:
+            return
+    con.execute("rollback")
+
+
+def insert_rows(con: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, one mapping of column to value each, through one JSON parameter.
+
+    Each Python parameter costs DuckDB a search for libraries that may not be there; one string is one parameter.
+    """
+    if not rows:
+        return
+    described = con.execute(f"describe {table}").fetchall()
+    structure = {name: data_type for name, data_type, *_ in described if name in rows[0]}
+    names = ", ".join(structure)
+    con.execute(
+        f"insert into {table} ({names}) select r.* from (select unnest(from_json(?::json, ?)) as r)",  # noqa: S608
+        [msgspec.json.encode(rows).decode(), msgspec.json.encode([structure]).decode()],
+    )

@@ -1,0 +1,114 @@
+"""The simulated API beside a warehouse: which fleet it shows, how it is served, and how to poll it.
+
+What the API does belongs to pipelines/simulator/; that real data never mix with it, to ingest/simulated_marker.py.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+from pydantic import SecretStr
+
+from pipelines.archive.store import Archive
+from pipelines.clock import Clock, utc_now
+from pipelines.console.number_format import count, place
+from pipelines.errors import BadSettings
+from pipelines.ingest.simulated_marker import World, keep_world, read_world
+from pipelines.paths import Layout
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.simulator import Simulator
+
+DAYS = 14
+SEED = 7
+KEY = "recoup_sk_simulated"
+
+
+def new_world(seed: int = SEED) -> World:
+    """Return a world that began two weeks ago, on the hour."""
+    hour = utc_now().replace(minute=0, second=0, microsecond=0)
+    return World(seed, hour - timedelta(days=DAYS))
+
+
+def simulator_of(world: World, now: datetime | None = None, clock: Clock | None = None) -> "Simulator":
+    """Return the API of a world, at an instant or by a clock."""
+    from pipelines.simulator import Fleet, Simulator
+
+    return Simulator(Fleet.demo(world.seed, world.started_at), now=now, api_key=KEY, clock=clock)
+
+
+def own_world(layout: Layout) -> World:
+    """Return the simulated world of a warehouse, a new one for a new warehouse; other data are not mixed into."""
+    world = read_world(layout)
+    if world is None:
+        if sources(Archive(layout.archive)):
+            raise BadSettings(
+                f"{place(layout.root)} holds polls of your own, and simulated data must not mix with them; "
+                "set RECOUP_API_KEY to go on with it, or RECOUP_WAREHOUSE_DIR to another folder for the demo"
+            )
+        world = new_world()
+        keep_world(layout, world)
+    return world
+
+
+def sources(archive: Archive) -> set[str]:
+    """Tell where the polls of an archive came from: api, simulator, file."""
+    return {record.start.source for record in map(archive.poll, archive.poll_ids()) if record}
+
+
+def pointed_at(settings: Settings, origin: str, simulator: "Simulator") -> Settings:
+    """Return the settings with address, key and accounts of a simulated API."""
+    return settings.model_copy(
+        update={
+            "api_url": origin,
+            "api_key": SecretStr(KEY),
+            "account_ids": simulator.fleet.account_ids,
+            "artist_account_ids": (),
+            "task_ids": (),
+        }
+    )
+
+
+@contextmanager
+def live_api(settings: Settings) -> Iterator[tuple[str, "Simulator"]]:
+    """Serve the warehouse's simulated world by the real clock, for a Dagster server without a key."""
+    from pipelines.simulator import serve
+
+    simulator = simulator_of(own_world(settings.layout), clock=utc_now)
+    with serve(simulator) as origin:
+        yield origin, simulator
+
+
+def fast_clock(speed: float) -> Clock:
+    """Return a clock that starts now and runs `speed` times as fast as the real one."""
+    started_at, began = utc_now(), time.monotonic()
+    return lambda: started_at + timedelta(seconds=(time.monotonic() - began) * speed)
+
+
+def serve_until_interrupted(settings: Settings, port: int, seed: int | None, speed: float) -> None:
+    """Serve a simulated API on loopback and print how to poll it; Ctrl-C ends it."""
+    from pipelines.simulator import serve
+
+    world = (read_world(settings.layout) if seed is None else None) or new_world(SEED if seed is None else seed)
+    simulator = simulator_of(world, clock=fast_clock(speed))
+    try:
+        with serve(simulator, port) as origin:
+            for line in _how_to_poll(origin, simulator):
+                click.echo(line)
+            threading.Event().wait()
+    except OSError as error:
+        raise BadSettings(f"port {port} cannot be used ({error.strerror}); choose another with --port") from error
+
+
+def _how_to_poll(origin: str, simulator: "Simulator") -> Iterator[str]:
+    yield f"Simulated Recoup API at {origin} until Ctrl-C: {count(len(simulator.fleet.tasks), 'task')}, made-up data."
+    yield "To poll it, in another terminal:"
+    yield f"  export RECOUP_API_URL={origin} RECOUP_API_KEY={KEY}"
+    yield f"  export RECOUP_ACCOUNT_IDS={','.join(simulator.fleet.account_ids)}"
+    yield "  export RECOUP_WAREHOUSE_DIR=warehouse-simulated"
+    yield "  recoup-warehouse nightly"

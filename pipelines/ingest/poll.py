@@ -1,0 +1,182 @@
+"""One poll: fetch (or take saved bodies), archive, load. Also brings in polls that a kill left unloaded.
+
+What bodies mean belongs to load.py; the network to recoup/client.py.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipelines.archive.store import Archive, PollEnd, PollWriter, Stored
+from pipelines.clock import Clock
+from pipelines.database.connection import Connection, Warehouse
+from pipelines.database.core_schema import apply_core
+from pipelines.errors import BadPayload, RecoupError
+from pipelines.ingest.recovery import recover
+from pipelines.ingest.simulated_marker import refuse_mixing
+from pipelines.load.poll_rows import mark_running
+from pipelines.load.rebuild import rebuild_locked
+from pipelines.load.session import LoadSession, load_record
+from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.endpoints import Request, Response
+from pipelines.recoup.gate import kind_of
+from pipelines.schedule.poll_interval import measure, write_state
+from pipelines.settings import Settings, is_loopback
+
+# Read and archived side by side; few, since each may be as large as an answer may be.
+FILES_AT_ONCE = 4
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PollSummary:
+    """The poll's row of core.polls, for people and for Dagster."""
+
+    row: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.row[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def poll(
+    settings: Settings,
+    *,
+    clock: Clock,
+    client: RecoupClient | None = None,
+    load_files: Sequence[Path] = (),
+    accept_deletions: bool = False,
+    progress: Progress | None = None,
+) -> PollSummary:
+    """Poll once and load the result into the work file, under the writer's lock.
+
+    Raises the error that ended the poll, after it was written into core.polls as failed; BadSettings, with nothing
+    done, rather than mix real with simulated data.
+    """
+    if not load_files:
+        refuse_mixing(settings)
+    warehouse = Warehouse.of(settings)
+    archive = Archive(settings.layout.archive)
+    with warehouse.locked():
+        with warehouse.open(settings.layout.work_file) as con:
+            apply_core(con)
+            in_order = load_pending(con, archive, settings)
+            writer = archive.start_poll(
+                clock(),
+                source="file" if load_files else source_of(settings),
+                is_full_scope=not settings.is_filtered,
+                account_ids=list(settings.account_ids),
+                accept_deletions=accept_deletions,
+            )
+            in_order = in_order and _is_latest(con, writer.poll_id)
+            mark_running(con, writer.record)
+            session = LoadSession(con, archive, settings, writer.record.start)
+            try:
+                note = None
+                if load_files:
+                    session.stage(_archived_files(load_files, writer, clock))
+                else:
+                    note = _take_answers(settings, client, session, writer, clock, progress)
+            except RecoupError as error:
+                record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
+                load_record(con, archive, settings, record)
+                write_state(settings.layout, measure(con, clock()))
+                raise
+            record = writer.finish(PollEnd(clock(), True, recovery_note=note))
+            # Older than what is loaded: only a rebuild gives what polling in order would have given.
+            row = session.commit(record) if in_order else None
+            write_state(settings.layout, measure(con, clock()))
+        if row is None:
+            rebuild_locked(warehouse, settings)
+            row = _row_of(warehouse, settings, writer.poll_id)
+    return PollSummary(row)
+
+
+def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        for start in range(0, len(files), FILES_AT_ONCE):
+            group = files[start : start + FILES_AT_ONCE]
+            bodies = pool.map(_body_of, group)
+            yield from writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
+
+
+def _body_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadPayload(f"{path.name}: cannot be read ({error.strerror}); name a saved response body") from error
+
+
+def _saved(path: Path, body: bytes, clock: Clock) -> Response:
+    return Response(Request(kind_of(body), f"file:{path.name}"), 200, body, clock(), clock(), 1)
+
+
+def _take_answers(
+    settings: Settings,
+    client: RecoupClient | None,
+    session: LoadSession,
+    writer: PollWriter,
+    clock: Clock,
+    progress: Progress | None,
+) -> str | None:
+    requests = task_requests(settings)
+    with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
+        session.stage(_archived(own.get_many(requests), len(requests), writer, progress))
+        return recover(session, writer, own, settings, clock) if settings.run_details == "auto" else None
+
+
+def _archived(
+    responses: Iterable[Response], expected: int, writer: PollWriter, progress: Progress | None
+) -> Iterator[Stored]:
+    for done, response in enumerate(responses, start=1):
+        yield writer.add(response)
+        if progress:
+            progress(f"fetched {done} of {expected}")
+
+
+def load_pending(con: Connection, archive: Archive, settings: Settings) -> bool:
+    """Load the polls that the archive has and core has not, as a kill between the two leaves them.
+
+    Returns False, with nothing loaded, when one is older than what is loaded: the order of polls must not matter,
+    so that takes a rebuild.
+    """
+    loaded = {row[0] for row in con.execute("select poll_id from core.polls where status <> 'running'").fetchall()}
+    pending = [poll_id for poll_id in archive.poll_ids() if poll_id not in loaded]
+    if pending and loaded and pending[0] < max(loaded):
+        return False
+    for record in filter(None, map(archive.poll, pending)):
+        load_record(con, archive, settings, record)
+    return True
+
+
+def _is_latest(con: Connection, poll_id: str) -> bool:
+    return con.execute("select count(*) from core.polls where poll_id > ?", [poll_id]).fetchone() == (0,)
+
+
+def _row_of(warehouse: Warehouse, settings: Settings, poll_id: str) -> dict[str, Any]:
+    with warehouse.open(settings.layout.work_file) as con:
+        cursor = con.execute("select * from core.polls where poll_id = ?", [poll_id])
+        names = [column[0] for column in cursor.description or ()]
+        return dict(zip(names, cursor.fetchone() or (), strict=True))
+
+
+def source_of(settings: Settings) -> str:
+    """Name the source: the real API, or a simulator on loopback."""
+    return "simulator" if is_loopback(urlsplit(settings.api_url).hostname or "") else "api"
+
+
+def task_requests(settings: Settings) -> list[Request]:
+    """One request per account, artist and task filter. There is no "all accounts" mode upstream."""
+    return [
+        Request.tasks(account, artist, task)
+        for account in settings.account_ids or (None,)
+        for artist in settings.artist_account_ids or (None,)
+        for task in settings.task_ids or (None,)
+    ]

@@ -1,0 +1,59 @@
+"""The note in a warehouse that its data are simulated, so that real data never mix with them.
+
+How a world is simulated and served belongs to demo/.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipelines.atomic_write import write_whole
+from pipelines.console.number_format import place
+from pipelines.errors import BadSettings
+from pipelines.paths import Layout
+from pipelines.settings import Settings, is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Which simulated world a warehouse holds; the same world again continues its history."""
+
+    seed: int
+    started_at: datetime
+
+
+def world_file(layout: Layout) -> Path:
+    """Name the file that says a warehouse holds simulated data, and which."""
+    return layout.root / "simulated.json"
+
+
+def read_world(layout: Layout) -> World | None:
+    """Return the simulated world of a warehouse; None when it holds none. Raises BadSettings when the note is damaged."""
+    try:
+        facts = json.loads(world_file(layout).read_text(encoding="utf-8"))
+        return World(int(facts["seed"]), datetime.fromisoformat(facts["started_at"]).astimezone(UTC))
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadSettings(
+            f"{world_file(layout)} is damaged; delete the demo's data with `recoup-warehouse demo --forget`"
+        ) from error
+
+
+def keep_world(layout: Layout, world: World) -> None:
+    """Note the world before its first poll, so that a kill never leaves simulated data unmarked."""
+    layout.prepare()
+    facts = {"seed": world.seed, "started_at": world.started_at.isoformat()}
+    write_whole(world_file(layout), json.dumps(facts).encode() + b"\n")
+
+
+def refuse_mixing(settings: Settings) -> None:
+    """Raise BadSettings when the real API would be polled into a warehouse of simulated data."""
+    is_simulator = is_loopback(urlsplit(settings.api_url).hostname or "")
+    if settings.api_key is not None and not is_simulator and world_file(settings.layout).exists():
+        raise BadSettings(
+            f"{place(settings.layout.root)} holds the demo's simulated data, which must not mix with yours; "
+            "delete it with `recoup-warehouse demo --forget`, or set RECOUP_WAREHOUSE_DIR to another folder"
+        )

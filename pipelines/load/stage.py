@@ -1,0 +1,131 @@
+"""Staging one poll: its responses, in parts of bounded size, side by side, into the typed tables of `stage`.
+
+How one part is read belongs to batches.py, merging into core to load.py.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from queue import SimpleQueue
+
+import duckdb
+
+from pipelines.archive.body_index import BodyIndex
+from pipelines.archive.store import Archive, Stored
+from pipelines.database.connection import Connection
+from pipelines.load.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged, read_waiting
+from pipelines.paths import Layout
+
+# One gates in Python while the other's SQL is read by DuckDB: most statements of a batch keep one core busy.
+SIDE_BY_SIDE = 2
+LOAD_MEMORY = "280MB"
+
+
+class Stager:
+    """Stages responses.
+
+    `connect` opens another session like `con`: variables and temporary tables belong to a session.
+    """
+
+    def __init__(
+        self, con: Connection, connect: Callable[[], Connection], archive: Archive, layout: Layout, seed: int
+    ) -> None:
+        self._con = con
+        self._connect = connect
+        live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
+        self._scratch = layout.scratch
+        self._index = BodyIndex(layout.body_index, seed)
+        self._reader = BatchReader(archive, self._scratch, self._index, {row[0] for row in live}, seed)
+        self._allowed_memory: str | None = None
+        self.found = Staged()
+
+    def stage(self, responses: Iterable[Stored]) -> None:
+        """Stage what tasks and runs were answered. Raises BadPayload when one answer is not what the API documents.
+
+        Responses may still be arriving: large answers are read while the next ones are fetched and archived.
+        """
+        runs: list[Stored] = []
+        self._stage(_tasks(responses, runs))
+        self._stage(runs)
+        read_unchanged(self._con, self._scratch)
+        self._index.save()
+
+    def _stage(self, responses: Iterable[Stored]) -> None:
+        parts = _parts(responses)
+        first = list(islice(parts, SIDE_BY_SIDE))
+        if len(first) == SIDE_BY_SIDE:
+            self._stage_side_by_side(chain(first, parts))
+        else:
+            for part in first:
+                self.found.add(self._reader.read(self._con, part))
+        if self.found.waiting:
+            self.give_memory()
+            read_waiting(self._con, self.found)
+            self._spare_memory()
+
+    def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
+        sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
+        # These threads are the parallelism: DuckDB's own beside them only get into each other's way.
+        self._con.execute("set threads = 1")
+        self._spare_memory()
+        idle: SimpleQueue[Connection] = SimpleQueue()
+        for session in sessions:
+            idle.put(session)
+
+        def work(part: list[Stored]) -> Staged:
+            session = idle.get()
+            try:
+                return self._reader.read(session, part, is_beside=True)
+            finally:
+                idle.put(session)
+
+        try:
+            with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+                for found in threads.map(work, parts):
+                    self.found.add(found)
+        finally:
+            for session in sessions[1:]:
+                session.close()
+            # Much to merge: the file was small when it was opened (warehouse.py), and will not be.
+            self._con.execute("reset threads")
+
+    def _spare_memory(self) -> None:
+        """Let a large load spill early: given more memory, DuckDB keeps more of it, and is no faster for it."""
+        allowed, enough = self._con.execute(
+            "select parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)", [LOAD_MEMORY]
+        ).fetchone() or (0, 0)
+        if enough < allowed:
+            self._allowed_memory = f"{allowed}B"
+            try:
+                self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
+            except duckdb.OutOfMemoryException:
+                self.give_memory()  # more is in use than can be freed now, yet DuckDB has lowered the limit
+
+    def give_memory(self) -> bool:
+        """Allow all memory again, for what needs more or when the load is over; False when nothing was held back."""
+        if self._allowed_memory is None:
+            return False
+        self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
+        self._allowed_memory = None
+        return True
+
+
+def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
+    """Yield the answers that hold tasks; those that hold runs are read after them, as a run needs its task."""
+    for stored in responses:
+        if stored.status == 200 and stored.kind == "tasks":
+            yield stored
+        elif stored.status == 200:
+            runs.append(stored)
+
+
+def _parts(responses: Iterable[Stored]) -> Iterator[list[Stored]]:
+    """Yield answers in parts of about BATCH_BYTES."""
+    part: list[Stored] = []
+    for stored in responses:
+        part.append(stored)
+        if sum(each.size for each in part) >= BATCH_BYTES:
+            yield part
+            part = []
+    if part:
+        yield part

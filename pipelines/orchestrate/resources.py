@@ -1,0 +1,105 @@
+"""What the assets are given: settings, models, clock and client in one value, and the steps they run with it.
+
+The steps themselves live in plain modules that know no Dagster; which asset runs which step belongs to assets.py.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import dagster as dg
+
+from pipelines.clock import Clock, utc_now
+from pipelines.database.connection import Warehouse
+from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
+from pipelines.ingest.poll import PollSummary, poll
+from pipelines.publish.publisher import count_rows, publish
+from pipelines.publish.snapshots import Snapshot
+from pipelines.recoup.client import RecoupClient
+from pipelines.report.dagster_images import pictures
+from pipelines.report.publish_hook import Beside, Write
+from pipelines.settings import Settings
+from pipelines.transform.build import BuildReport, build
+from pipelines.transform.checks import CheckResult, run_checks
+from pipelines.transform.model import Key, Model
+
+# These may pass by themselves; every other error waits for a person to change something.
+_PASSING_ERRORS = (BadPayload, Unreachable, WarehouseBusy)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts of one pipeline. Tests and the command line swap any of them."""
+
+    settings: Settings
+    models: tuple[Model, ...]
+    clock: Clock = utc_now
+    make_client: Callable[[Settings, Clock], RecoupClient] | None = None
+    write_report: Write | None = None
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The work file and its lock."""
+        return Warehouse.of(self.settings)
+
+    def poll(self) -> PollSummary:
+        """Poll once."""
+        client = self.make_client(self.settings, self.clock) if self.make_client else None
+        try:
+            return poll(self.settings, clock=self.clock, client=client)
+        finally:
+            if client is not None:
+                client.close()
+
+    def build(self, only: Collection[Key]) -> BuildReport:
+        """Build the named marts."""
+        with self.warehouse.write() as con:
+            return build(
+                con,
+                models=self.models,
+                as_of=self.clock(),
+                reporting_timezone=self.settings.reporting_timezone,
+                only=only,
+            )
+
+    def row_counts(self, schema: str) -> dict[Key, int]:
+        """Count the rows of each table of a schema."""
+        with self.warehouse.write() as con:
+            counts = count_rows(con)
+        keys = {tuple(table.split(".", 1)): count for table, count in counts.items()}
+        return {(key[0], key[1]): count for key, count in keys.items() if key[0] == schema}
+
+    def pictures(self) -> dict[Key, str]:
+        """The main charts in Markdown, by the mart they show; none where no report is written either."""
+        if self.write_report is None:
+            return {}
+        with self.warehouse.write() as con:
+            return pictures(con)
+
+    def check(self) -> list[CheckResult]:
+        """Run all checks on core and marts."""
+        with self.warehouse.write() as con:
+            return run_checks(con, self.models)
+
+    def publish(self, report: Beside | None = None) -> Snapshot:
+        """Publish the work file, with the report when there is one."""
+        return publish(
+            self.settings.layout,
+            kept=self.settings.snapshots_kept,
+            clock=self.clock,
+            lock_wait_seconds=self.settings.lock_wait_seconds,
+            extras=report,
+        )
+
+    def report(self) -> Beside | None:
+        """The report of the next publish; its failure is told only after the data are live."""
+        return Beside(self.write_report) if self.write_report else None
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Let our errors end a step with their own line instead of a stack of frames, and without vain retries."""
+    try:
+        yield
+    except RecoupError as error:
+        raise dg.Failure(str(error), allow_retries=isinstance(error, _PASSING_ERRORS)) from None

@@ -1,0 +1,1 @@
+"""What people open: checked copies, Parquet, the Superset bundle. Nothing here changes the work file."""

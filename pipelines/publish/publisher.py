@@ -1,0 +1,207 @@
+"""Publishes the work file: a verified, read-only copy of it becomes what people open, by one rename.
+
+How snapshots lie on disk belongs to snapshots.py; what must be true of the numbers belongs to checks.py.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from pipelines.clock import Clock
+from pipelines.database.connection import Warehouse
+from pipelines.errors import PublishRefused, WarehouseBusy
+from pipelines.paths import Layout
+from pipelines.publish import snapshots
+from pipelines.publish.snapshots import Snapshot
+
+RowCounts = dict[str, int]
+Extras = Callable[[Path, Path], None]
+OnStep = Callable[[str], None]
+
+PUBLISHED_SCHEMAS = ["core", "marts"]
+_SPARE_BYTES = 16 * 2**20
+
+# Everything but the schemas themselves lies in a schema, so foreign objects are those of foreign schemas.
+_FOREIGN_OBJECTS = """
+    with objects (database_name, internal, kind, schema_name, name) as (
+        select database_name, internal, 'schema', schema_name, null from duckdb_schemas()
+        union all
+        select database_name, internal, 'table', schema_name, table_name from duckdb_tables()
+        union all
+        select database_name, internal, 'view', schema_name, view_name from duckdb_views()
+        union all
+        select database_name, internal, 'macro', schema_name, function_name from duckdb_functions()
+        union all
+        select database_name, false, 'sequence', schema_name, sequence_name from duckdb_sequences()
+    )
+
+    select kind || ' ' || concat_ws('.', schema_name, name) as object
+    from objects
+    where database_name = current_database() and not internal and not list_contains($schemas, schema_name)
+    order by object
+"""
+
+_TABLES = """
+    select schema_name, table_name from duckdb_tables()
+    where database_name = current_database() and list_contains($schemas, schema_name)
+    order by all
+"""
+
+
+def publish(
+    layout: Layout,
+    *,
+    kept: int,
+    clock: Clock,
+    lock_wait_seconds: float = 60,
+    extras: Extras | None = None,
+    on_step: OnStep = lambda step: None,
+) -> Snapshot:
+    """Copy the work file into a new snapshot, verify it, and let `current` point to it.
+
+    `extras(published_copy, folder)` may add files, like a report, that go live with the copy. Killed at any
+    step, the previous snapshot stays live and the next publish cleans up. `on_step` hears each step done.
+
+    Raises PublishRefused (what people open stays as it was) and WarehouseBusy.
+    """
+    warehouse = Warehouse(layout, lock_wait_seconds=lock_wait_seconds)
+    with warehouse.locked(), _refusing(layout):
+        snapshots.clean_leftovers(layout)
+        snapshots.prune(layout, kept, clock())
+        on_step("cleaned")
+        row_counts = seal(warehouse)
+        on_step("sealed")
+        with snapshots.staging(layout) as (number, folder):
+            snapshot = _copy(layout, number, folder, row_counts, clock)
+            on_step("copied")
+            _finish(folder, snapshot, extras, on_step)
+            snapshots.enroll(layout, folder, number)
+        on_step("enrolled")
+        snapshots.flip(layout, number)
+        on_step("flipped")
+        snapshots.prune(layout, kept, clock())
+    return snapshot
+
+
+def seal(warehouse: Warehouse) -> RowCounts:
+    """Checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them."""
+    work_file = warehouse.layout.work_file
+    if not work_file.exists():
+        raise PublishRefused(f"there is nothing to publish at {work_file}; run `recoup-warehouse nightly` first")
+    with _opening(work_file), warehouse.open(work_file) as con:
+        con.execute("checkpoint")
+        _refuse_foreign_objects(con, work_file)
+        row_counts = count_rows(con)
+    _refuse_if_still_open(work_file)
+    _refuse_wal(work_file)
+    return row_counts
+
+
+def verify(copy: Path, expected: RowCounts) -> None:
+    """Open a copy read-only and compare its rows, table by table, with what was counted in the original."""
+    with closing(duckdb.connect(str(copy), read_only=True)) as con:
+        found = count_rows(con)
+    if found != expected:
+        differing = sorted(set(found.items()) ^ set(expected.items()))
+        raise PublishRefused(f"the copy differs from the work file in {differing[:4]}; publish again")
+    _refuse_wal(copy)
+
+
+def count_rows(con: duckdb.DuckDBPyConnection) -> RowCounts:
+    """Count the rows of every table in the published schemas, keyed by `schema.table`."""
+    tables = con.execute(_TABLES, {"schemas": PUBLISHED_SCHEMAS}).fetchall()
+    if not tables:
+        return {}
+    counts = " union all ".join(
+        f'select \'{schema}.{table}\', count(*) from "{schema}"."{table}"'  # noqa: S608 (names of our own models)
+        for schema, table in tables
+    )
+    return dict(con.execute(counts).fetchall())
+
+
+def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, clock: Clock) -> Snapshot:
+    size = layout.work_file.stat().st_size
+    free = shutil.disk_usage(folder).free
+    if free < size + _SPARE_BYTES:
+        raise PublishRefused(
+            f"a copy needs {size:,} bytes and {layout.root} has {free:,} left; free some, "
+            "or lower RECOUP_SNAPSHOTS_KEPT"
+        )
+    shutil.copyfile(layout.work_file, folder / layout.work_file.name)
+    final = layout.snapshots / str(number) / layout.published_file.name
+    snapshot = Snapshot(number, final, clock(), size, row_counts)
+    snapshots.write_manifest(folder, snapshot)
+    return snapshot
+
+
+def _finish(folder: Path, snapshot: Snapshot, extras: Extras | None, on_step: OnStep) -> None:
+    copy = folder / snapshot.path.name
+    verify(copy, snapshot.row_counts)
+    on_step("verified")
+    if extras is not None:
+        extras(copy, folder)
+    _refuse_wal(copy)
+    snapshots.settle(folder)
+    on_step("settled")
+
+
+@contextmanager
+def _opening(work_file: Path) -> Iterator[None]:
+    """Say in our words who else has the work file open: a program beside the lock, or this process."""
+    try:
+        yield
+    except duckdb.ConnectionException as error:
+        raise PublishRefused(
+            f"a connection of this process still has {work_file} open; close it and publish again"
+        ) from error
+    except duckdb.IOException as error:
+        if "set lock" not in str(error):
+            raise
+        raise WarehouseBusy(
+            f"another program has {work_file} open ({_first_line(error)}); close it there, "
+            "and let it open current/recoup.duckdb instead"
+        ) from error
+
+
+def _refuse_foreign_objects(con: duckdb.DuckDBPyConnection, work_file: Path) -> None:
+    found = [name for (name,) in con.execute(_FOREIGN_OBJECTS, {"schemas": PUBLISHED_SCHEMAS}).fetchall()]
+    if found:
+        raise PublishRefused(
+            f"{work_file} holds more than the schemas core and marts: {', '.join(found[:5])}; "
+            "drop it, or run `recoup-warehouse rebuild`, and publish again"
+        )
+
+
+def _refuse_if_still_open(work_file: Path) -> None:
+    """Refuse when another connection of this process keeps the work file open after ours is closed.
+
+    Copying would open and close the file once more, and any close drops the POSIX lock that DuckDB holds on
+    it: a second writer could come in. DuckDB refuses to mix access modes before it touches the file.
+    """
+    with _opening(work_file):
+        duckdb.connect(str(work_file), read_only=True).close()
+
+
+def _refuse_wal(file: Path) -> None:
+    """Refuse a write-ahead log beside a file: DuckDB 1.5 replays it silently, whoever's it is."""
+    wal = file.with_name(file.name + ".wal")
+    if wal.exists():
+        raise PublishRefused(f"{wal} exists after the checkpoint; find what writes there and publish again")
+
+
+@contextmanager
+def _refusing(layout: Layout) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise PublishRefused(
+            f"publishing {layout.work_file} failed ({_first_line(error)}); "
+            "the copy that people open is untouched; see to the cause and publish again"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,112 @@
+"""The pieces that a page is put together from, and how rows become the words in them.
+
+What is asked belongs to queries.py, how a chart is drawn to charts.py.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from pipelines.console import number_format
+from pipelines.report.queries import Row
+
+NOT_OBSERVED = "not observed"
+NO_RUN_ENDED = "no run ended"
+DEFAULT_MODEL = "(the server's default)"
+NO_TASK = "(task not known)"
+NO_ACCOUNT = "(account not known)"
+NO_TITLE = "(untitled)"
+
+COVERAGE_WORDS = {"complete": "complete", "gap": "runs are missing", "unknown": "not known whole"}
+CAUSE_WORDS = {
+    "window_overflow": "pushed out of the window of five",
+    "seven_day_cut": "older than seven days when polled",
+    "schedule_replaced": "schedule was replaced",
+    "source_outage": "outage of the source",
+    "not_polled": "nobody polled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table for reading; columns whose position is in `numeric` are set to the right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numeric: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its title, its explanation and the numbers behind it. Without a spec it says why there is none."""
+
+    name: str
+    title: str
+    caption: str
+    table: Table
+    spec: dict[str, Any] | None
+    nothing: str = "Nothing to show yet."
+    key: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One number at the top of the page; `tone` colours it: bad, warn, good or plain."""
+
+    title: str
+    value: str
+    text: str
+    tone: str = "plain"
+    more: Sequence[str] = field(default_factory=tuple)
+
+
+def rate(ratio: float | None, low: float | None, high: float | None) -> str:
+    """Write a ratio with its interval."""
+    return NO_RUN_ENDED if ratio is None else f"{number_format.share(ratio)} ({number_format.interval(low, high)})"
+
+
+def money(cents: Decimal | None) -> str:
+    """Write an amount; one that nobody told is not zero."""
+    return NOT_OBSERVED if cents is None else number_format.money(cents)
+
+
+def share(ratio: float | None) -> str:
+    """Write a ratio that has no interval, like a share of money."""
+    return NOT_OBSERVED if ratio is None else number_format.share(ratio)
+
+
+def coverage(row: Row, suffix: str = "") -> str:
+    """Write how completely something is known."""
+    missing = row[f"runs_missing_count{suffix}"]
+    if missing:
+        return f"{number_format.count(missing, 'run')} missing"
+    return COVERAGE_WORDS.get(row[f"coverage_status{suffix}"], NOT_OBSERVED)
+
+
+def task_names(rows: Iterable[Row]) -> dict[str | None, str]:
+    """Name each task by its title, and tasks of one title apart by the beginning of their ids."""
+    titles = {row["task_id"]: title(row) for row in rows}
+    times = Counter(titles.values())
+    return {
+        task_id: text if times[text] == 1 or task_id is None else f"{text} · {task_id[:8]}"
+        for task_id, text in titles.items()
+    }
+
+
+def title(row: Row) -> str:
+    """Write a task's title on one line; where there is none, say so."""
+    if row["task_id"] is None:
+        return NO_TASK
+    return one_line(row["title"]) or NO_TITLE
+
+
+def one_line(text: str | None) -> str:
+    """Fold a text from the API into one line; what cannot be seen, like a change of direction, is left out."""
+    return "".join(char for char in " ".join((text or "").split()) if char.isprintable())
+
+
+def instant(at: Any) -> str:
+    """Write an instant to the minute."""
+    return number_format.NOTHING if at is None else number_format.moment(at)

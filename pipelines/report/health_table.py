@@ -1,0 +1,145 @@
+"""The health board and the list of errors, as rows of words with what their filter and sorting need.
+
+Charts and their tables belong to sections.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipelines.console import number_format
+from pipelines.report.elements import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, task_names
+from pipelines.report.queries import Row
+
+# What is wrong outranks what is merely off; each has a word beside its colour.
+TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of the board: its text, a second line, and what to sort by (nothing sorts last)."""
+
+    text: str
+    below: str = ""
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One task: its state, what the search looks in, what the filter looks for, and its cells."""
+
+    title: str
+    below: str
+    state: str
+    tone: str
+    streak: str
+    words: str
+    marks: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """One group of errors."""
+
+    name: str
+    message: str
+    sample: str
+    share: str
+    runs: str
+    week: str
+    hit: str
+    wasted: str
+    seen: str
+    is_new: bool
+
+
+COLUMNS = ("State", "Last run", "Fails, 7 days", "Fails, 30 days", "Spend, 30 days", "Next due", "Known")
+
+
+def state(row: Row) -> str:
+    """Say in one word how a task is doing."""
+    if row["deleted_at"] is not None:
+        return "deleted"
+    if not row["is_enabled"]:
+        return "off"
+    if row["failure_streak_count"] and row["last_outcome"] == "failed":
+        return "failing"
+    if row["is_overdue"]:
+        return "overdue"
+    return "ok" if row["last_run_at"] else "no runs seen"
+
+
+def board(rows: Sequence[Row]) -> list[Line]:
+    """One line per task, in the order of the rows."""
+    names = task_names(rows)
+    return [_line(row, names[row["task_id"]]) for row in rows]
+
+
+def _line(row: Row, name: str) -> Line:
+    now, streak = state(row), row["failure_streak_count"] or 0
+    model = row["model"] or DEFAULT_MODEL
+    below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"]]))
+    searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
+    marks = [now] + ["missing"] * bool(row["runs_missing_count_30d"]) + ["failed"] * bool(row["failed_count_7d"])
+    return Line(
+        title=name,
+        below=below,
+        state=now,
+        tone=TONES[now],
+        streak=f"{streak:,} in a row" if streak > 1 and now == "failing" else "",
+        words=" ".join(text.lower() for text in searched if text),
+        marks=" ".join(mark.replace(" ", "-") for mark in marks),
+        cells=_cells(row),
+    )
+
+
+def _cells(row: Row) -> list[Cell]:
+    last = row["last_run_at"]
+    wasted = row["wasted_cents_30d"]
+    since = f"observed since {row['first_seen_at']:%Y-%m-%d}" if row["coverage_status_30d"] == "unknown" else ""
+    return [
+        Cell(instant(last), (row["last_outcome"] or "").replace("_", " "), _seconds(last)),
+        _rate(row, "7d"),
+        _rate(row, "30d"),
+        Cell(
+            money(row["total_cents_30d"]),
+            f"{money(wasted)} wasted" if wasted else "",
+            None if row["total_cents_30d"] is None else float(row["total_cents_30d"]),
+        ),
+        Cell(instant(row["next_tick_at"]), "overdue" if row["is_overdue"] else "", _seconds(row["next_tick_at"])),
+        Cell(coverage(row, "_30d"), since, row["runs_missing_count_30d"]),
+    ]
+
+
+def _rate(row: Row, window: str) -> Cell:
+    ratio, low, high = (row[f"failure_ratio{bound}_{window}"] for bound in ("", "_low", "_high"))
+    n = row[f"n_{window}"]
+    below = f"{row[f'failed_count_{window}']:,} of {n:,}" if n else ""
+    # Sorted like every list that ranks: by the lower bound.
+    return Cell(rate(ratio, low, high), below, low)
+
+
+def _seconds(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def errors(rows: Sequence[Row]) -> list[Error]:
+    """The groups of errors, in the order of the rows."""
+    return [_error(row) for row in rows]
+
+
+def _error(row: Row) -> Error:
+    unseen = f"{NOT_OBSERVED} ({', '.join(row['statuses'] or [])})"
+    return Error(
+        name=row["error_name"] or "",
+        message=row["normalised_message"] or unseen if row["is_error_observed"] else unseen,
+        sample=row["sample_message"] or "",
+        share=rate(row["share_ratio_30d"], row["share_ratio_low_30d"], row["share_ratio_high_30d"]),
+        runs=f"{row['run_count']:,}",
+        week=f"{row['run_count_7d']:,}",
+        hit=f"{number_format.count(row['task_count'], 'task')}, {number_format.count(row['account_count'], 'account')}",
+        wasted=money(row["wasted_cents"]),
+        seen=f"{row['first_seen_at']:%Y-%m-%d} to {row['last_seen_at']:%Y-%m-%d}",
+        is_new=bool(row["is_new_this_week"]),
+    )

@@ -1,0 +1,198 @@
+"""How often to poll so that no run leaves the API's window unseen, and the small file that the sensor reads.
+
+Plain Python and SQL; requesting runs belongs to sensors.py, cron arithmetic to cron.py.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pipelines.atomic_write import write_whole
+from pipelines.database.connection import Connection
+from pipelines.paths import Layout
+from pipelines.schedule import cron
+from pipelines.settings import Settings
+
+Seconds = int
+
+# The API shows a task's last five runs of the last seven days. Four gaps leave one run of overlap between two
+# polls; a run is seen to its end only if the poll comes before the fifth tick after it, less its own duration.
+WINDOW = timedelta(days=7)
+# Longer memory would let one odd run of last year set the pace; the bound also keeps the scan short.
+LONGEST_RUN_OVER = timedelta(days=30)
+
+_SCHEDULES = """
+    select distinct schedule, coalesce(timezone, 'UTC')
+    from core.tasks
+    where is_enabled and deleted_at is null and schedule is not null
+    order by all
+"""
+
+# A run longer than five gaps leaves the window before it ends however often one polls; it is finished by its id.
+_TIGHTEST = """
+    with gaps as (
+        select g.*
+        from (
+            select unnest(from_json(
+                $gaps::json, '[{"schedule": "VARCHAR", "timezone": "VARCHAR", "gap_seconds": "BIGINT"}]'
+            )) as g
+        )
+    ),
+
+    longest_runs as (
+        select task_id, ceil(max(epoch(finished_at) - epoch(created_at)))::bigint as longest_seconds
+        from core.runs
+        where created_at >= $since::timestamptz and finished_at is not null
+        group by task_id
+    ),
+
+    safe as (
+        select
+            tasks.task_id,
+            tasks.schedule,
+            gap_seconds,
+            coalesce(longest_seconds, 0) as longest_run_seconds,
+            case
+                when longest_run_seconds < 5 * gap_seconds
+                    then least(4 * gap_seconds, 5 * gap_seconds - longest_run_seconds)
+                else 4 * gap_seconds
+            end as safe_seconds
+        from core.tasks as tasks
+        inner join gaps
+            on gaps.schedule = tasks.schedule
+            and gaps.timezone = coalesce(tasks.timezone, 'UTC')
+        left join longest_runs
+            on longest_runs.task_id = tasks.task_id
+        where tasks.is_enabled and tasks.deleted_at is null
+    )
+
+    select task_id, schedule, gap_seconds, longest_run_seconds, safe_seconds
+    from safe
+    order by safe_seconds, task_id
+    limit 1
+"""
+
+# Saved bodies say nothing about the source. One task whose schedule is gone makes every poll suspect for days,
+# so only signs that concern many tasks count as an outage.
+_RECENT_POLLS = """
+    select
+        started_at,
+        status in ('failed', 'running')
+            or list_has_any(suspect_reasons, ['many_tasks_empty', 'account_empty']) as is_outage
+    from core.polls
+    where source <> 'file'
+    order by started_at desc, poll_id desc
+    limit 50
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """What the last poll leaves for the choice of the next: when it began, failures in a row, the tightest task."""
+
+    last_poll_at: datetime | None = None
+    failed_in_row_count: int = 0
+    safe_seconds: Seconds | None = None
+    gap_seconds: Seconds | None = None
+    longest_run_seconds: Seconds | None = None
+    task_id: str | None = None
+    schedule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextPoll:
+    """When to poll next, and why then."""
+
+    due_at: datetime | None
+    reason: str
+
+
+def measure(con: Connection, at: datetime) -> Cadence:
+    """Find the task that leaves the least time between polls, and how the last polls went."""
+    polls = con.execute(_RECENT_POLLS).fetchall()
+    failed = next((count for count, (_, is_outage) in enumerate(polls) if not is_outage), len(polls))
+    last_poll_at = polls[0][0] if polls else None
+    tightest = _tightest(con, at)
+    if tightest is None:
+        return Cadence(last_poll_at, failed)
+    task_id, schedule, gap, longest, safe = tightest
+    return Cadence(last_poll_at, failed, safe, gap, longest, task_id, schedule)
+
+
+def next_poll(cadence: Cadence, settings: Settings) -> NextPoll:
+    """Choose the time of the next poll: the safe interval within both caps, or a growing pause in an outage."""
+    if cadence.last_poll_at is None:
+        return NextPoll(None, "nothing was polled yet")
+    if cadence.failed_in_row_count:
+        seconds = back_off_seconds(cadence.failed_in_row_count, settings)
+        reason = f"{cadence.failed_in_row_count} polls in a row failed or met an outage"
+    elif cadence.safe_seconds is None:
+        seconds, reason = settings.poll_interval_max_seconds, "no enabled task has a schedule"
+    else:
+        seconds = capped_seconds(cadence.safe_seconds, settings)
+        reason = _why(cadence, seconds)
+    return NextPoll(cadence.last_poll_at + timedelta(seconds=seconds), f"{reason}, so every {seconds} s")
+
+
+def capped_seconds(seconds: Seconds, settings: Settings) -> Seconds:
+    """Keep an interval between the two settings, and short of the window's seven days whatever they say."""
+    longest = min(settings.poll_interval_max_seconds, int(WINDOW.total_seconds()) - 86_400)
+    return min(max(seconds, settings.poll_interval_min_seconds), longest)
+
+
+def back_off_seconds(failed_in_row_count: int, settings: Settings) -> Seconds:
+    """Double the shortest interval with each failure, up to the longest.
+
+    It starts short because runs are lost while nobody looks, and grows so as not to press a source in trouble.
+    """
+    doubled = settings.poll_interval_min_seconds * 2 ** min(failed_in_row_count, 20)
+    return capped_seconds(doubled, settings)
+
+
+def state_file(layout: Layout) -> Path:
+    """Name the file that carries a cadence to the sensor, which must not open the work file beside a writer."""
+    return layout.work / "cadence.json"
+
+
+def write_state(layout: Layout, cadence: Cadence) -> None:
+    """Replace the state file whole."""
+    last = cadence.last_poll_at.isoformat() if cadence.last_poll_at else None
+    write_whole(state_file(layout), json.dumps(asdict(cadence) | {"last_poll_at": last}).encode())
+
+
+def read_state(layout: Layout) -> Cadence:
+    """Read the state file; without one, or with one of another version, nothing is known yet."""
+    try:
+        facts = json.loads(state_file(layout).read_text(encoding="utf-8"))
+        last = facts["last_poll_at"]
+        return Cadence(**facts | {"last_poll_at": datetime.fromisoformat(last) if last else None})
+    except (OSError, ValueError, TypeError, KeyError):
+        return Cadence()
+
+
+def _tightest(con: Connection, at: datetime) -> tuple[str, str, Seconds, Seconds, Seconds] | None:
+    gaps = [
+        {"schedule": schedule, "timezone": timezone, "gap_seconds": int(gap.total_seconds())}
+        for schedule, timezone in con.execute(_SCHEDULES).fetchall()
+        if (gap := _gap(schedule, timezone, at)) is not None
+    ]
+    # Two texts instead of lists and an instant: each such value costs DuckDB a search (warehouse.insert_rows).
+    parameters = {"gaps": json.dumps(gaps), "since": (at - LONGEST_RUN_OVER).isoformat()}
+    row = con.execute(_TIGHTEST, parameters).fetchone()
+    return (str(row[0]), str(row[1]), int(row[2]), int(row[3]), int(row[4])) if row else None
+
+
+def _gap(schedule: str, timezone: str, at: datetime) -> timedelta | None:
+    try:
+        return cron.smallest_gap(schedule, timezone, at)
+    except cron.BadCron:
+        return None  # nobody can tell when it runs; a check names the task
+
+
+def _why(cadence: Cadence, seconds: Seconds) -> str:
+    task = f"task {cadence.task_id} ({cadence.schedule})"
+    pace = f"{task} ticks every {cadence.gap_seconds} s and ran up to {cadence.longest_run_seconds} s"
+    if seconds == cadence.safe_seconds:
+        return pace
+    return f"{pace}: safe would be {cadence.safe_seconds} s, kept within the settings"

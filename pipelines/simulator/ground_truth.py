@@ -1,0 +1,169 @@
+"""The ground truth: every run and every tick of a fleet, observable or not, as plain rows to compare with.
+
+It shares the lives of runs with the API, but none of the product's code; meanings come from statuses.py.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from pipelines.simulator.fleet import Fleet
+from pipelines.simulator.run_json import list_times
+from pipelines.simulator.run_lifecycle import MAX_LISTING_LAG_MS
+from pipelines.simulator.runs import BASE_CENTS, Run, state_at
+from pipelines.simulator.statuses import MEANINGS
+from pipelines.simulator.time_units import from_ms, to_ms
+from pipelines.simulator.timeline import Timeline
+
+_BASE, _NOTHING = Decimal(repr(BASE_CENTS)), Decimal(0)
+
+
+class TruthRun(NamedTuple):
+    """One run as it stands at the instant of the truth, in the words of the list dialect."""
+
+    run_id: str
+    task_id: str
+    schedule_id: str
+    account_id: str
+    created_at: datetime
+    status: str
+    outcome: str
+    is_final: bool
+    started_at: datetime | None
+    finished_at: datetime | None
+    compute_cents: Decimal
+    invocation_cents: Decimal
+    duration_ms: int
+    attempt_count: int
+    is_test: bool
+    is_visible_window: bool
+    is_tagged: bool
+    listed_at: datetime
+
+
+class TruthTick(NamedTuple):
+    """One instant at which an enabled schedule had to fire, and whether it did."""
+
+    task_id: str
+    tick_at: datetime
+    run_id: str | None
+    reason: Literal["ran", "skipped"]
+
+
+class TruthTask(NamedTuple):
+    """One task that had been created by then."""
+
+    task_id: str
+    account_id: str
+    title: str
+    created_at: datetime
+    deleted_at: datetime | None
+    is_deleted: bool
+    schedule_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """All of it. A run or tick younger than the listing's lag (1 to 3 s) is not in it yet."""
+
+    until: datetime
+    tasks: list[TruthTask]
+    runs: list[TruthRun]
+    ticks: list[TruthTick]
+
+
+def work_out_truth(fleet: Fleet, until: datetime) -> Truth:
+    """Generate the truth of a whole fleet until an instant."""
+    until_ms = to_ms(until)
+    truth = Truth(until, [], [], [])
+    with _no_collector():
+        for line in fleet.timelines:
+            if line.created_ms <= until_ms:
+                truth.tasks.append(_task(line, until_ms))
+                _add_fires(truth, line, until_ms)
+    return truth
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Pause the cycle collector: half a million rows without cycles, walked over and over, cost a third."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _task(line: Timeline, until_ms: int) -> TruthTask:
+    period = line.period_at(until_ms)
+    return TruthTask(
+        line.task.task_id,
+        line.task.account_id,
+        line.fields_at(until_ms)["title"],
+        line.task.created_at,
+        line.task.deleted_at,
+        not line.exists_at(until_ms),
+        None if period is None else line.periods[period].schedule_id,
+    )
+
+
+def _visible_fires(line: Timeline, until_ms: int) -> Iterator[tuple[int, Run | None, bool]]:
+    for tick_ms, run, is_tick in line.fires(0, until_ms + 1):
+        visible_ms = run.listed_ms if run else tick_ms + MAX_LISTING_LAG_MS
+        if visible_ms <= until_ms:
+            yield tick_ms, run, is_tick
+
+
+def _add_fires(truth: Truth, line: Timeline, until_ms: int) -> None:
+    task_id, account_id = line.task.task_id, line.task.account_id
+    window = {run.run_id for run in line.window(until_ms)}
+    for tick_ms, run, is_tick in _visible_fires(line, until_ms):
+        at = _instant(tick_ms)
+        if is_tick:
+            run_id = run.run_id if run else None
+            truth.ticks.append(TruthTick(task_id, at, run_id, "ran" if run else "skipped"))
+        if run:
+            truth.runs.append(_run(run, task_id, account_id, at, until_ms, run.run_id in window))
+
+
+def _run(run: Run, task_id: str, account_id: str, at: datetime, until_ms: int, is_visible: bool) -> TruthRun:
+    state = state_at(run, until_ms)
+    meaning = MEANINGS[state.status]
+    started, finished = list_times(state)
+    return TruthRun(
+        run.run_id,
+        task_id,
+        run.schedule_id,
+        account_id,
+        at,
+        meaning.listed,
+        meaning.outcome,
+        meaning.is_final,
+        from_ms(started) if started else None,
+        from_ms(finished) if finished else None,
+        _cents(state.compute_cents),
+        _BASE if state.base_cents else _NOTHING,
+        state.duration_ms,
+        state.attempt_count,
+        run.is_test,
+        is_visible,
+        state.tagged,
+        from_ms(run.listed_ms),
+    )
+
+
+def _cents(value: float) -> Decimal:
+    """Return the exact decimal that the JSON text of a number spells."""
+    return Decimal(repr(value))
+
+
+@lru_cache(maxsize=65_536)
+def _instant(tick_ms: int) -> datetime:
+    return from_ms(tick_ms)

@@ -1,0 +1,130 @@
+"""Building the marts in the work file: the clock row, each mart in dependency order, and the comments.
+
+What a mart says belongs to `sql/marts`; loading core, checking and publishing belong to other modules.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import version
+from time import perf_counter
+
+import duckdb
+
+from pipelines.database.core_schema import apply_core
+from pipelines.errors import BadModel
+from pipelines.transform.comments import apply_comments
+from pipelines.transform.expected_ticks import fill_expected
+from pipelines.transform.model import Key, Model
+
+Connection = duckdb.DuckDBPyConnection
+Progress = Callable[[str, int, int], None]  # what is being built, how many are done, how many there are
+
+# A load skips tasks whose bytes have not changed, so that their runs were seen again is written here, once.
+# The window was last answered at observed_until_at; during an outage the task is seen, its runs are not.
+SEEN_AGAIN = """
+update core.runs as runs
+set last_observed_at = seen.observed_until_at
+from (
+    select unnest(window_run_ids) as run_id, observed_until_at
+    from core.tasks
+    where deleted_at is null and observed_until_at is not null
+) as seen
+where runs.run_id = seen.run_id and runs.last_observed_at < seen.observed_until_at
+"""
+
+BUILD_CONTEXT = """
+insert into core.build_context
+select ?::timestamptz, ?::varchar, ?::varchar, coalesce((
+    select source from core.polls order by started_at desc, poll_id desc limit 1
+), 'none')
+"""
+
+MARTS = """
+select view_name, 'view' from duckdb_views()
+where schema_name = 'marts' and database_name = current_database()
+union all
+select table_name, 'table' from duckdb_tables()
+where schema_name = 'marts' and database_name = current_database()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build made: rows and seconds of each mart."""
+
+    as_of: datetime
+    row_counts: dict[Key, int] = field(default_factory=dict)
+    seconds: dict[Key, float] = field(default_factory=dict)
+
+
+def build(
+    con: Connection,
+    *,
+    models: Sequence[Model],
+    as_of: datetime,
+    reporting_timezone: str,
+    only: Collection[Key] | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build all marts (or those named in `only`) in one transaction, as if now were `as_of`."""
+    apply_core(con)
+    chosen = [model for model in models if not model.is_base and (only is None or model.key in only)]
+    report = BuildReport(as_of)
+    # What this transaction wrote has no statistics yet, and an ASOF join of "no rows" is planned as a loop over all days.
+    con.execute("set asof_loop_join_threshold = 0")
+    with _transaction(con):
+        con.execute(SEEN_AGAIN)
+        con.execute("delete from core.build_context")
+        con.execute(BUILD_CONTEXT, [as_of, reporting_timezone, version("recoup-warehouse")])
+        fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
+        _drop_misfits(con, models, chosen if only is not None else None)
+        for done, model in enumerate(chosen):
+            if progress:
+                progress(model.relation, done, len(chosen))
+            started = perf_counter()
+            report.row_counts[model.key] = _build_model(con, model)
+            report.seconds[model.key] = perf_counter() - started
+        apply_comments(con, models)
+    if progress:
+        progress("marts", len(chosen), len(chosen))
+    return report
+
+
+@contextmanager
+def _transaction(con: Connection) -> Iterator[None]:
+    con.execute("begin")
+    try:
+        yield
+    except BaseException:
+        con.execute("rollback")
+        raise
+    con.execute("commit")
+
+
+def _build_model(con: Connection, model: Model) -> int:
+    try:
+        con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
+        row = con.execute(f"select count(*) from {model.relation}").fetchone()  # noqa: S608 - a model's own name
+    except duckdb.Error as error:
+        raise BadModel(
+            f"{model.path} failed while it was built: {error}. Nothing was changed; correct the SQL and build again"
+        ) from error
+    return int(row[0]) if row else 0
+
+
+def _kind(model: Model) -> str:
+    return "view" if model.materialized == "view" else "table"
+
+
+def _marts(con: Connection) -> dict[str, str]:
+    return dict(con.execute(MARTS).fetchall())
+
+
+def _drop_misfits(con: Connection, models: Sequence[Model], chosen: Sequence[Model] | None) -> None:
+    """Drop marts that became a view or a table (of those chosen), and without a choice also those without a model."""
+    wanted = {model.name: _kind(model) for model in (models if chosen is None else chosen) if not model.is_base}
+    for name, kind in _marts(con).items():
+        if kind != wanted.get(name, kind if chosen is not None else None):
+            con.execute(f'drop {kind} marts."{name}"')

@@ -1,0 +1,147 @@
+"""The checks that stand before publishing: those of each .yml, those of `sql/tests`, and the one on completeness.
+
+Plain Python and SQL; how Dagster shows them belongs to its own module. Results hold keys of failing rows, never texts.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import BadModel
+from pipelines.paths import SQL_DIR
+from pipelines.transform.check_queries import check_name, complete_over_a_hole, describe, failing_rows, predicate
+from pipelines.transform.model import Key, Model, Severity
+
+Connection = duckdb.DuckDBPyConnection
+SAMPLE_SIZE = 5
+SAFE_ENDINGS = ("_id", "_at", "_number", "_count", "_cents", "date")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCheck:
+    """One check before it runs. `condition` is set when it can be answered row by row, in one scan with others."""
+
+    name: str
+    asset: Key
+    severity: Severity
+    description: str
+    sql: str
+    condition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found. `sample` shows keys of a few failing rows."""
+
+    name: str
+    asset: Key
+    severity: Severity
+    passed: bool
+    failing_count: int
+    description: str
+    sample: tuple[dict[str, str], ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        """True when nothing may be published."""
+        return not self.passed and self.severity == "error"
+
+
+def plan_checks(models: Sequence[Model], tests_dir: Path = SQL_DIR / "tests") -> tuple[PlannedCheck, ...]:
+    """List all checks, grouped by table, without running any. Raises BadModel for a test file of another form."""
+    known = {model.key for model in models}
+    planned = [check for model in models for check in _of_model(model)]
+    planned += [_of_file(path, known) for path in sorted(tests_dir.glob("*.sql"))]
+    seen: set[tuple[Key, str]] = set()
+    for check in planned:
+        if (check.asset, check.name) in seen:
+            raise BadModel(f"{'.'.join(check.asset)} has two checks called {check.name}: give one another `name`")
+        seen.add((check.asset, check.name))
+    return tuple(sorted(planned, key=lambda check: check.asset))
+
+
+def run_checks(
+    con: Connection,
+    models: Sequence[Model],
+    tests_dir: Path = SQL_DIR / "tests",
+    *,
+    only: Collection[Key] | None = None,
+) -> list[CheckResult]:
+    """Run all checks (or those of the tables in `only`) whose table exists, and return one result each."""
+    existing = set(
+        con.execute(
+            "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
+        ).fetchall()
+    )
+    results: list[CheckResult] = []
+    for asset, checks in groupby(plan_checks(models, tests_dir), key=lambda check: check.asset):
+        if asset in existing and (only is None or asset in only):
+            results += _run_table(con, asset, list(checks))
+    return results
+
+
+def _of_model(model: Model) -> Iterator[PlannedCheck]:
+    for check in model.checks:
+        yield PlannedCheck(
+            check_name(check),
+            model.key,
+            check.severity,
+            describe(check),
+            failing_rows(model, check),
+            predicate(check),
+        )
+    sql = complete_over_a_hole(model)
+    if sql is not None:
+        meaning = "A failing row calls itself complete although core.missing_runs has an unrecovered run in it"
+        yield PlannedCheck("complete_over_a_hole", model.key, "error", meaning, sql)
+
+
+def _of_file(path: Path, known: set[Key]) -> PlannedCheck:
+    text = path.read_text("utf-8")
+    header = [line.removeprefix("--").strip() for line in text.splitlines() if line.startswith("--")]
+    told = dict(line.split(":", 1) for line in header if line.startswith(("asset:", "severity:")))
+    schema, _, table = told.get("asset", "").strip().partition(".")
+    severity = told.get("severity", "").strip()
+    meaning = " ".join(line for line in header if not line.startswith(("asset:", "severity:")))
+    if (schema, table) not in known or not meaning.startswith("A failing row"):
+        raise BadModel(
+            f"{path} must begin with `-- asset: schema.table` of a known table, `-- severity: error` or `warn`, "
+            "and a sentence `-- A failing row ...`"
+        )
+    if severity not in ("error", "warn"):
+        raise BadModel(f"{path}: severity is error (blocks publishing) or warn, not {severity!r}")
+    sql = text.strip().removesuffix(";")
+    return PlannedCheck(path.stem, (schema, table), "warn" if severity == "warn" else "error", meaning, sql)
+
+
+def _run_table(con: Connection, asset: Key, checks: list[PlannedCheck]) -> list[CheckResult]:
+    """Answer all row-by-row checks of a table in one scan; only those that fail are asked for samples."""
+    by_row = [check for check in checks if check.condition is not None]
+    counts: dict[str, int] = {}
+    if by_row:
+        filters = ", ".join(f"count(*) filter ({check.condition})" for check in by_row)
+        found = con.execute(f"select {filters} from {'.'.join(asset)}").fetchone() or ()  # noqa: S608 - own files
+        counts = {check.name: int(count) for check, count in zip(by_row, found, strict=True)}
+    return [_result(con, check, counts.get(check.name)) for check in checks]
+
+
+def _result(con: Connection, check: PlannedCheck, failing_count: int | None) -> CheckResult:
+    sample: tuple[dict[str, str], ...] = ()
+    if failing_count != 0:
+        # A comment may end the statement, hence the line break before the bracket.
+        counted = f"select count(*) over () as failing_rows, failing.* from ({check.sql}\n) as failing"  # noqa: S608
+        cursor = con.execute(f"{counted} limit {SAMPLE_SIZE}")
+        names = [column[0] for column in cursor.description or []]
+        rows = cursor.fetchall()
+        failing_count = int(rows[0][0]) if rows else 0
+        sample = tuple(_safe(dict(zip(names, row, strict=True))) for row in rows)
+    return CheckResult(
+        check.name, check.asset, check.severity, failing_count == 0, failing_count or 0, check.description, sample
+    )
+
+
+def _safe(row: dict[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in row.items() if name.endswith(SAFE_ENDINGS)}

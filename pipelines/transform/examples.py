@@ -1,0 +1,92 @@
+"""Running a model's given/expect rows: the unit tests that live beside the SQL.
+
+Whoever runs them brings an empty database; real warehouses never come here.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from pipelines.errors import BadModel
+from pipelines.transform.model import Example, Model
+from pipelines.transform.sample_rows import insert_first_versions, insert_rows
+
+Connection = duckdb.DuckDBPyConnection
+RATIO_DIGITS = 6
+
+
+def run_example(con: Connection, models: Sequence[Model], model: Model, example: Example) -> list[str]:
+    """Build the model over the given rows and return what differs from the expected ones; empty when all is right.
+
+    `con` holds an empty core schema (`apply_core`) and is left as it was.
+    """
+    con.execute("begin")
+    try:
+        for relation, rows in example.given.items():
+            insert_rows(con, _core_table(model, relation), rows)
+        if "core.build_context" not in example.given:
+            insert_rows(con, "build_context", [{}])
+        insert_first_versions(con)
+        for needed in _below(models, model):
+            con.execute(f"create or replace {needed.materialized} {needed.relation} as {needed.sql}")
+        return _differences(con, model, example)
+    finally:
+        con.execute("rollback")
+
+
+def _core_table(model: Model, relation: str) -> str:
+    schema, _, table = relation.partition(".")
+    if schema != "core":
+        raise BadModel(f"{model.path}: an example gives rows of core tables, not of {relation}")
+    return table
+
+
+def _below(models: Sequence[Model], model: Model) -> list[Model]:
+    """The model and all marts under it, in building order."""
+    wanted = {model.key}
+    for candidate in reversed(models):
+        if candidate.key in wanted:
+            wanted |= set(candidate.depends_on)
+    return [candidate for candidate in models if candidate.key in wanted and not candidate.is_base]
+
+
+def _differences(con: Connection, model: Model, example: Example) -> list[str]:
+    if not example.expect:
+        found = con.execute(f"select * from {model.relation}").fetchall()  # noqa: S608 - a model's own name
+        return [f"not expected: {row}" for row in found]
+    names = _columns(model, example)
+    listed = ", ".join(names)
+    con.execute(f"create or replace temp table expected as select {listed} from {model.relation} limit 0")  # noqa: S608
+    marks = ", ".join("?" for _ in names)
+    for row in example.expect:
+        values = [str(row[name]) if isinstance(row[name], float) else row[name] for name in names]
+        con.execute(f"insert into expected values ({marks})", values)  # noqa: S608
+    shown = ", ".join(_comparable(model, name) for name in names)
+    missing = _only_in(con, f"select {shown} from expected", f"select {shown} from {model.relation}")  # noqa: S608
+    excess = _only_in(con, f"select {shown} from {model.relation}", f"select {shown} from expected")  # noqa: S608
+    con.execute("drop table expected")
+    return [f"expected: {row}" for row in missing] + [f"found:    {row}" for row in excess]
+
+
+def _columns(model: Model, example: Example) -> list[str]:
+    names = list(example.expect[0])
+    for row in example.expect:
+        if list(row) != names:
+            raise BadModel(f"{model.path}: example {example.name!r} must name the same columns in each expected row")
+    for name in names:
+        if model.column(name) is None:
+            raise BadModel(f"{model.path}: example {example.name!r} expects {name}, which the model does not have")
+    return names
+
+
+def _comparable(model: Model, name: str) -> str:
+    column = model.column(name)
+    is_double = column is not None and column.data_type == "DOUBLE"
+    return f"round({name}, {RATIO_DIGITS}) as {name}" if is_double else name
+
+
+def _only_in(con: Connection, these: str, those: str) -> list[dict[str, Any]]:
+    cursor = con.execute(f"{these} except all {those} order by all")
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, map(str, row), strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,168 @@
+"""Staging much: parts side by side give what parts in turn give, in little memory; one huge object costs itself alone."""
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.archive.store import PollRecord
+from pipelines.database import connection
+from pipelines.errors import BadSettings
+from pipelines.load import batches, stage
+from pipelines.load import session as load_session
+from pipelines.load.session import LoadSession
+from pipelines.load.sql_steps import run_flatten
+from tests.support.bodies import NOON, Bench, body, run, task
+
+HUGE_MEGABYTES = 24
+
+
+def bodies(count: int) -> list[bytes]:
+    return [body([task(f"task_{part}_{n}", runs=[run(f"run_{part}_{n}")]) for n in range(3)]) for part in range(count)]
+
+
+def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> Bench:
+    bench = Bench(folder)
+    bench.con.execute(f"set memory_limit = '{memory}'")
+    bench.load(bench.archive_poll(NOON, *contents))
+    return bench
+
+
+def staged(bench: Bench, *contents: bytes) -> tuple[LoadSession, PollRecord]:
+    record = bench.archive_poll(NOON, *contents)
+    session = LoadSession(bench.con, bench.archive, bench.settings, record.start)
+    session.stage(record.responses)
+    return session, record
+
+
+def limits(bench: Bench) -> dict[str, int]:
+    query = "select parse_formatted_bytes(current_setting('memory_limit')), current_setting('threads')"
+    return dict(zip(("memory", "threads"), bench.con.execute(query).fetchall()[0], strict=True))
+
+
+def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_turn = loaded(tmp_path / "turn", *bodies(7))
+    monkeypatch.setattr(stage, "BATCH_BYTES", 2 * len(bodies(1)[0]))
+    beside = loaded(tmp_path / "beside", *bodies(7))
+    assert beside.one("select count(*) from core.runs") == 21
+    assert beside.dump() == in_turn.dump()
+
+
+def test_a_large_load_spills_early_and_gives_back_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    bench = Bench(tmp_path)
+    for memory, while_loading in (("1GB", 280_000_000), ("200MB", 200_000_000)):
+        bench.con.execute(f"reset threads; set memory_limit = '{memory}'")
+        before = limits(bench)
+        session, record = staged(bench, *bodies(4))
+        assert limits(bench)["memory"] == pytest.approx(while_loading, rel=0.01)
+        session.commit(record)
+        assert limits(bench) == pytest.approx(before, rel=0.001)
+
+
+@pytest.mark.parametrize(("memory", "kept"), [pytest.param("1GB", 1, marks=pytest.mark.slow), ("100MB", 0)])
+def test_a_huge_object_costs_itself_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str, kept: int
+) -> None:
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    huge = body([task("task_huge", runs=[run("run_huge", payload="x" * HUGE_MEGABYTES * 1024 * 1024)])])
+    bench = loaded(tmp_path, *bodies(2), huge, *bodies(4)[2:], memory=memory)
+    assert bench.one("select count(*) from core.runs where run_id <> 'run_huge'") == 12
+    assert bench.one("select count(*) from core.runs where run_id = 'run_huge'") == kept
+    rejects = bench.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
+    assert len(rejects) == 1 - kept
+    assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
+
+
+def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[tuple[int, int]] = []
+    read_waiting = batches.read_waiting
+
+    def spied(con: duckdb.DuckDBPyConnection, found: batches.Staged) -> None:
+        waited.append((len(found.waiting), limits(bench)["memory"]))
+        read_waiting(con, found)
+
+    monkeypatch.setattr(stage, "read_waiting", spied)
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    monkeypatch.setattr(stage, "LOAD_MEMORY", "40MB")
+    large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 10 * 1024 * 1024)])]) for n in range(3)]
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+    session, record = staged(bench, *bodies(2), *large)
+    assert waited[0][0] >= 1
+    assert waited[0][1] == pytest.approx(1_000_000_000, rel=0.01)
+    assert limits(bench)["memory"] == pytest.approx(40_000_000, rel=0.01)
+    session.commit(record)
+    assert bench.one("select count(*) from core.runs") == 9
+    assert bench.one("select count(*) from core.quarantine") == 0
+
+
+def test_a_limit_that_cannot_be_had_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    monkeypatch.setattr(stage, "LOAD_MEMORY", "1KB")
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+    session, record = staged(bench, *bodies(3))
+    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
+    session.commit(record)
+    assert bench.one("select count(*) from core.runs") == 9
+
+
+@pytest.mark.parametrize("needed", [900_000_000, 2_000_000_000])
+def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: int
+) -> None:
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    limits_met: list[int] = []
+    bench = Bench(tmp_path)
+    bench.con.execute("set memory_limit = '1GB'")
+
+    def scarce(con: duckdb.DuckDBPyConnection, name: str) -> None:
+        if name == "12_add_runs":
+            limits_met.append(limits(bench)["memory"])
+            if limits_met[-1] < needed:
+                raise duckdb.OutOfMemoryException("none left")
+        run_flatten(con, name)
+
+    monkeypatch.setattr(load_session, "run_flatten", scarce)
+    with nullcontext() if needed < 1_000_000_000 else pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
+        row = bench.load(bench.archive_poll(NOON, *bodies(3)))
+        assert (row["new_task_count"], row["new_run_count"]) == (9, 9)
+    assert len(limits_met) == 2
+    assert bench.one("select count(*) from core.runs") == (9 if needed < 1_000_000_000 else 0)
+    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
+
+
+def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("none left")
+
+    bench = Bench(tmp_path)
+    monkeypatch.setattr(batches, "run_flatten", exhausted)
+    with pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
+        bench.load(bench.archive_poll(NOON, *bodies(1)))
+    assert bench.one("select count(*) from core.quarantine") == 0
+
+
+def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LOCK_PAUSE_SECONDS", 0)
+    tried: list[str] = []
+
+    class Scarce:
+        def execute(self, statement: str) -> None:
+            tried.append(statement)
+            if len(tried) < 3:
+                raise duckdb.OutOfMemoryException("none left")
+            con.execute(statement)
+
+    with duckdb.connect() as con:
+        con.execute("begin; create table t (a integer)")
+        connection.roll_back(Scarce())  # type: ignore[arg-type]
+        assert tried == ["rollback"] * 3
+        assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+        connection.roll_back(con)

@@ -1,0 +1,97 @@
+"""Bad nights in Dagster: what failed is told in one line, and the published copy stays."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from pipelines.database.connection import Warehouse
+from pipelines.errors import (
+    BadModel,
+    BadPayload,
+    BadSettings,
+    ChecksFailed,
+    RecoupError,
+    Refused,
+    Unreachable,
+    WarehouseBusy,
+)
+from pipelines.orchestrate.resources import told_in_one_line
+from pipelines.publish.publisher import publish
+from pipelines.publish.snapshots import snapshot_numbers
+from pipelines.schedule import poll_interval
+from tests.support.dagster_harness import KEY, Plant, light_plant
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    with light_plant(tmp_path / "warehouse") as plant:
+        yield plant
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """Return what the failed step says, and demand that exactly one failed."""
+    (event,) = [event for event in result.all_events if event.is_step_failure]
+    error = event.step_failure_data.error
+    assert error is not None
+    return str(error.message).strip()
+
+
+def broken_warehouse(plant: Plant) -> None:
+    """Publish something, then let a run appear twice."""
+    plant.pipeline().poll()
+    publish(plant.settings.layout, kept=3, clock=lambda: plant.now)
+    with Warehouse.of(plant.settings).write() as con:
+        con.execute("insert into core.runs select * from core.runs limit 1")
+
+
+@pytest.mark.slow
+def test_a_failed_blocking_rule_keeps_the_published_copy(plant: Plant) -> None:
+    broken_warehouse(plant)
+    result = plant.execute("nightly")
+    assert not result.success
+    assert "nothing was published" in failure(result)
+    assert "core.runs unique_run_id (1 rows" in failure(result)
+    assert snapshot_numbers(plant.settings.layout) == [1]
+    (runs,) = [e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["core", "runs"]]
+    assert (runs.passed, runs.severity) == (False, dg.AssetCheckSeverity.ERROR)
+    (record,) = [r for r in runs.metadata["failing_rules"].records if r.data["rule"] == "unique_run_id"]
+    assert record.data["failing_rows"] == 1
+
+
+def test_publishing_alone_runs_the_checks_itself(plant: Plant) -> None:
+    broken_warehouse(plant)
+    result = plant.execute("nightly", only=["published/recoup_duckdb"])
+    assert "core.runs unique_run_id (1 rows" in failure(result)
+    assert snapshot_numbers(plant.settings.layout) == [1]
+
+
+def test_a_refused_key_ends_the_run_at_once_in_one_line(plant: Plant) -> None:
+    plant.source.status = 401
+    result = plant.execute("poll")
+    assert not result.success
+    assert not any(event.is_step_up_for_retry for event in result.all_events)
+    assert "RECOUP_API_KEY" in failure(result)
+    assert "\n" not in failure(result)
+    assert KEY not in failure(result)
+    assert poll_interval.read_state(plant.settings.layout).failed_in_row_count == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "may_retry"),
+    [
+        (Unreachable, True),
+        (BadPayload, True),
+        (WarehouseBusy, True),
+        (Refused, False),
+        (BadSettings, False),
+        (BadModel, False),
+        (ChecksFailed, False),
+    ],
+)
+def test_only_what_may_pass_by_itself_is_tried_again(error: type[RecoupError], may_retry: bool) -> None:
+    with pytest.raises(dg.Failure) as raised, told_in_one_line():
+        raise error("what, where, what next")
+    assert raised.value.allow_retries is may_retry
+    assert raised.value.description == "what, where, what next"

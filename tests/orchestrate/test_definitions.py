@@ -1,0 +1,216 @@
+"""The Dagster graph: its shape, and a night through real jobs and storage. Bad nights have their own module.
+
+The steps' own behaviour is tested with their modules, the sensor in test_sensors.py.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+
+from pipelines.database.connection import Warehouse, open_published
+from pipelines.orchestrate.assets import FILLED_BY_BUILD
+from pipelines.orchestrate.dagster_home import CONFIGURATION, prepare_dagster_home
+from pipelines.settings import Settings
+from tests.support.dagster_harness import CANARIES, MODELS, Plant, light_plant, stored_plant, write_report
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def night() -> Iterator[tuple[Plant, dg.ExecuteInProcessResult]]:
+    """A plant with Dagster's real storage, after one night."""
+    with stored_plant() as plant:
+        yield plant, plant.execute("nightly", write_report=write_report)
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    with light_plant(tmp_path / "warehouse") as plant:
+        yield plant
+
+
+# The shape of the graph
+
+
+@pytest.mark.slow
+def test_loading_is_free_of_warnings_and_of_traces_on_disk(tmp_path: Path) -> None:
+    code = "import pipelines.definitions as d; d.defs.resolve_all_job_defs()"
+    environment = os.environ | {"RECOUP_WAREHOUSE_DIR": str(tmp_path / "untouched")}
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not (tmp_path / "untouched").exists()
+
+
+@pytest.mark.slow
+def test_the_workspace_validates(tmp_path: Path) -> None:
+    settings = Settings.load(warehouse_dir=tmp_path)
+    environment = os.environ | {
+        "RECOUP_WAREHOUSE_DIR": str(tmp_path),
+        "DAGSTER_HOME": str(prepare_dagster_home(settings.layout)),
+    }
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert "recoup_warehouse" in told
+    # The command warns of itself, whatever it validates: another tool has taken its place.
+    warned = [line for line in told.splitlines() if "Warning" in line]
+    assert all("definitions_validate_command" in line for line in warned), told
+
+
+def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_lineage(plant: Plant) -> None:
+    graph = plant.defs().resolve_asset_graph()
+    tables = {key for key in graph.get_all_asset_keys() if key.path[0] in ("core", "marts")}
+    assert tables == {dg.AssetKey(list(model.key)) for model in MODELS}
+    for model in MODELS:
+        node = graph.get(dg.AssetKey(list(model.key)))
+        assert {tuple(key.path) for key in node.parent_keys} == {
+            *model.depends_on,
+            *FILLED_BY_BUILD.get(model.key, ()),
+        }
+        assert "One row " in (node.description or "")
+        assert node.group_name == model.schema
+        assert node.metadata["grain"] == ", ".join(model.grain)
+        schema = node.metadata["dagster/column_schema"]
+        assert [(column.name, column.type, column.description) for column in schema.columns] == [
+            (column.name, column.data_type, column.description) for column in model.columns
+        ]
+
+
+def test_the_published_file_is_made_from_every_table_and_checks_stand_before_it(plant: Plant) -> None:
+    graph = plant.defs().resolve_asset_graph()
+    published = graph.get(dg.AssetKey(["published", "recoup_duckdb"]))
+    assert {tuple(key.path) for key in published.parent_keys} == {model.key for model in MODELS}
+    checked = {tuple(key.asset_key.path) for key in graph.asset_check_keys}
+    assert checked == {model.key for model in MODELS if model.checks}
+    blocking = {key.asset_key.path[0] for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert blocking == {"marts"}
+
+
+def test_there_is_a_report_asset_only_when_there_is_a_report_to_write(plant: Plant) -> None:
+    report = dg.AssetKey(["published", "report"])
+    assert report not in plant.defs().resolve_asset_graph().get_all_asset_keys()
+    assert report in plant.defs(write_report=write_report).resolve_asset_graph().get_all_asset_keys()
+
+
+def test_jobs_schedule_and_sensor_are_on_and_run_in_one_process(plant: Plant) -> None:
+    defs = plant.defs()
+    assert defs.executor is dg.in_process_executor
+    assert {spec.key.path[0] for spec in _assets_of(defs, "poll")} == {"core"}
+    assert {spec.key.path[0] for spec in _assets_of(defs, "nightly")} == {"core", "marts", "published"}
+    schedule = defs.resolve_schedule_def("nightly_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert defs.resolve_sensor_def("poll_cadence").default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def _assets_of(defs: dg.Definitions, job: str) -> list[dg.AssetSpec]:
+    keys = defs.resolve_job_def(job).asset_layer.executable_asset_keys
+    return [spec for spec in defs.resolve_all_asset_specs() if spec.key in keys]
+
+
+def test_every_step_that_writes_waits_in_the_pool_and_only_the_poll_retries(plant: Plant) -> None:
+    nodes = plant.defs().resolve_job_def("nightly").graph.node_defs
+    assert {node.name: node.pool for node in nodes} == dict.fromkeys(
+        ("core", "build", "checks", "publish"), "warehouse"
+    )
+    retries = {node.name: node.retry_policy for node in nodes}
+    assert {name for name, policy in retries.items() if policy} == {"core"}
+    policy = retries["core"]
+    assert policy.backoff is dg.Backoff.EXPONENTIAL
+    assert policy.jitter is not None
+
+
+def test_marts_and_the_published_file_must_stay_fresh(plant: Plant) -> None:
+    specs = plant.defs().resolve_all_asset_specs()
+    assert {spec.key.path[0] for spec in specs if spec.freshness_policy} == {"marts", "published"}
+
+
+# A poll and a night
+
+
+def test_a_night_polls_builds_checks_and_publishes(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
+    plant, result = night
+    assert result.success
+    assert plant.source.asked == 1
+    assert [event.step_key for event in result.all_events if event.is_step_success] == [
+        "core",
+        "build",
+        "checks",
+        "publish",
+    ]
+    with open_published(plant.settings.layout) as con:
+        assert con.execute("select count(*) from core.runs").fetchall() == [(4,)]
+        assert con.execute("select count(*) from core.polls where status = 'succeeded'").fetchall() == [(1,)]
+
+
+def test_the_report_goes_live_with_the_copy_it_is_about(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
+    plant, _ = night
+    assert (plant.settings.layout.current / "report.html").read_text() == "4 runs"
+    assert plant.instance.get_latest_materialization_event(dg.AssetKey(["published", "report"])) is not None
+
+
+def test_each_table_tells_its_rows_as_they_are_in_the_published_file(
+    night: tuple[Plant, dg.ExecuteInProcessResult],
+) -> None:
+    plant, result = night
+    told = {
+        tuple(event.asset_key.path): event.materialization.metadata["dagster/row_count"].value
+        for event in result.get_asset_materialization_events()
+        if event.asset_key and event.asset_key.path[0] != "published"
+    }
+    assert set(told) == {model.key for model in MODELS}
+    with open_published(plant.settings.layout) as con:
+        for schema, table in told:
+            assert con.execute(f'select count(*) from {schema}."{table}"').fetchall() == [(told[schema, table],)]
+
+
+def test_the_checks_of_a_table_tell_how_many_rules_hold(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
+    _, result = night
+    evaluations = {tuple(found.asset_key.path): found for found in result.get_asset_check_evaluations()}
+    assert set(evaluations) == {model.key for model in MODELS if model.checks}
+    runs = evaluations["core", "runs"]
+    assert runs.passed
+    assert runs.metadata["rule_count"].value >= 3
+    assert runs.description == f"{runs.metadata['rule_count'].value} rules hold"
+
+
+def test_nothing_private_reaches_dagsters_storage_or_the_published_file(
+    night: tuple[Plant, dg.ExecuteInProcessResult],
+) -> None:
+    plant, _ = night
+    layout = plant.settings.layout
+    files = [path for path in (*layout.dagster_home.rglob("*"), *layout.current.iterdir()) if path.is_file()]
+    assert any(path.name == "runs.db" for path in files)
+    found = {(path.name, canary) for path in files for canary in CANARIES if canary.encode() in path.read_bytes()}
+    assert found == set()
+
+
+def test_dagsters_state_lies_in_the_warehouse_folder(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
+    plant, _ = night
+    home = plant.settings.layout.dagster_home
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert plant.instance.root_directory == str(home)
+    assert not plant.instance.telemetry_enabled
+    assert plant.instance.run_monitoring_enabled
+    pools = yaml.safe_load(CONFIGURATION)["concurrency"]["pools"]
+    assert plant.instance.get_settings("concurrency")["pools"] == pools
+    before = (home / "dagster.yaml").stat().st_mtime_ns
+    prepare_dagster_home(plant.settings.layout)
+    assert (home / "dagster.yaml").stat().st_mtime_ns == before
+
+
+def test_one_mart_can_be_built_alone(plant: Plant) -> None:
+    plant.pipeline().poll()
+    assert plant.execute("nightly", only=["marts/run_facts"]).success
+    with Warehouse.of(plant.settings).write() as con:
+        names = con.execute("select view_name from duckdb_views() where schema_name = 'marts'").fetchall()
+        names += con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
+    assert names == [("run_facts",)]

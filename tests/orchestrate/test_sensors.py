@@ -1,0 +1,136 @@
+"""The cadence sensor: when it asks for a poll, when it does not and why, and what it prunes.
+
+How the interval is chosen is tested in test_cadence.py.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from pipelines.schedule import poll_interval
+from pipelines.schedule.poll_interval import Cadence
+from tests.support.bodies import NOON, run, task
+from tests.support.dagster_harness import Plant, light_plant, stored_plant
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    with light_plant(tmp_path / "warehouse") as plant:
+        yield plant
+
+
+def asked(result: Any) -> dg.RunRequest:
+    """Return the one run that the sensor asks for."""
+    assert isinstance(result, dg.SensorResult), result
+    (request,) = result.run_requests or ()
+    return request
+
+
+def why_not(result: Any) -> str:
+    assert isinstance(result, dg.SkipReason), result
+    return str(result.skip_message)
+
+
+def write_state(plant: Plant, **facts: Any) -> None:
+    known = {"safe_seconds": 4 * 3600, "gap_seconds": 3600, "longest_run_seconds": 9, "schedule": "0 * * * *"}
+    poll_interval.write_state(
+        plant.settings.layout, Cadence(**{"last_poll_at": NOON, "task_id": "task_1"} | known | facts)
+    )
+
+
+def test_the_first_poll_is_due_at_once_and_is_asked_for_once(plant: Plant) -> None:
+    first = plant.look()
+    assert asked(first).tags["recoup/why"] == "nothing was polled yet"
+    plant.now += timedelta(seconds=30)
+    assert "led to no poll" in why_not(plant.look(first.cursor))
+
+
+def test_the_next_poll_is_asked_for_when_the_tightest_task_needs_it(plant: Plant) -> None:
+    write_state(plant)
+    plant.now = NOON + timedelta(hours=4, seconds=-1)
+    assert why_not(plant.look()) == (
+        "next poll at 2026-08-20 16:00:00 UTC: task task_1 (0 * * * *) ticks every 3600 s and ran up to 9 s, "
+        "so every 14400 s"
+    )
+    plant.now = NOON + timedelta(hours=4, seconds=20)
+    request = asked(plant.look())
+    assert request.run_key == "poll-20260820T160000.000000"
+    assert request.tags["recoup/why"].startswith("task task_1 (0 * * * *) ticks every 3600 s")
+
+
+def test_the_sensor_answers_alike_after_a_restart(plant: Plant) -> None:
+    write_state(plant)
+    plant.now = NOON + timedelta(hours=5)
+    before = plant.look()
+    assert asked(plant.look()).run_key == asked(before).run_key
+    write_state(plant, last_poll_at=plant.now + timedelta(seconds=8))
+    assert "next poll at" in why_not(plant.look(before.cursor))
+
+
+@pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED"])
+@pytest.mark.parametrize("job", ["poll", "nightly"])
+def test_runs_do_not_pile_up(plant: Plant, job: str, status: str) -> None:
+    job_def = plant.defs().resolve_job_def(job)
+    waiting = plant.instance.create_run_for_job(job_def, status=dg.DagsterRunStatus[status])
+    assert why_not(plant.look()) == f"run {waiting.run_id} of {job} has not ended yet"
+
+
+def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(plant: Plant) -> None:
+    cursor, waits = None, []
+    for _ in range(4):
+        result = plant.look(cursor)
+        asked_at, cursor = plant.now, result.cursor
+        while isinstance(plant.look(cursor), dg.SkipReason):
+            plant.now += timedelta(seconds=60)
+        waits.append((plant.now - asked_at).total_seconds())
+    assert waits == [600, 1200, 2400, 4800]
+
+
+def test_an_outage_makes_polls_rarer_up_to_the_longest_interval(plant: Plant) -> None:
+    for failed, seconds in ((1, 600), (2, 1200), (30, 21_600)):
+        write_state(plant, failed_in_row_count=failed)
+        plant.now = NOON + timedelta(seconds=seconds - 1)
+        assert f"{failed} polls in a row failed or met an outage" in why_not(plant.look())
+        plant.now = NOON + timedelta(seconds=seconds)
+        asked(plant.look())
+
+
+def test_a_poll_through_dagster_leaves_word_for_the_sensor(plant: Plant) -> None:
+    plant.source.tasks = [task("task_1", [run()], schedule="*/15 * * * *")]
+    assert plant.execute("poll").success
+    state = poll_interval.read_state(plant.settings.layout)
+    assert (state.last_poll_at, state.failed_in_row_count) == (NOON, 0)
+    assert (state.task_id, state.gap_seconds, state.longest_run_seconds) == ("task_1", 900, 30)
+    plant.now = NOON + timedelta(hours=1)
+    assert asked(plant.look()).run_key == "poll-20260820T130000.000000"
+
+
+@pytest.mark.slow
+def test_old_poll_runs_are_pruned_with_their_files() -> None:
+    @dg.op
+    def nothing() -> None: ...
+
+    def runs_of(job: str, count: int) -> list[str]:
+        tiny = dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job, node_defs=[nothing]))
+        return [tiny.execute_in_process(instance=plant.instance).run_id for _ in range(count)]
+
+    with stored_plant(poll_runs_kept=2) as plant:
+        nightly, polls = runs_of("nightly", 1), runs_of("poll", 4)
+        home = plant.settings.layout.dagster_home
+        said = home / "storage" / "__repository__" / "poll_cadence"
+        said.mkdir(parents=True)
+        for tick in range(3):
+            (said / f"{tick}.err").touch()
+            os.utime(said / f"{tick}.err", (tick, tick))
+        assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == {*nightly, *polls}
+        asked(plant.look())
+        kept = {*nightly, *polls[2:]}
+        assert {record.dagster_run.run_id for record in plant.instance.get_run_records()} == kept
+        assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == kept
+        assert {path.name for path in (home / "storage").iterdir()} == {*kept, "__repository__"}
+        assert {path.name for path in said.iterdir()} == {"1.err", "2.err"}

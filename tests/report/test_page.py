@@ -1,0 +1,220 @@
+"""The report's page: what it says, what it never says, and that texts from the API stay texts.
+
+How it looks and works in a browser is tested in tests/browser/.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pipelines.report import charts
+from pipelines.report.health_table import Line, board
+from pipelines.report.page import Script, context, render
+from pipelines.report.queries import Answers
+from tests.support import report_worlds as worlds
+from tests.support.report_worlds import LIBRARY
+
+
+class Seen(HTMLParser):
+    """What a browser would make of the page: elements, attributes, scripts and visible text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.scripts: list[tuple[str | None, str]] = []
+        self.text = ""
+        self._inside: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self._inside = tag if tag in ("script", "style") else None
+        if tag == "script":
+            self.scripts.append((dict(attrs).get("type"), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = None
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            kind, text = self.scripts.pop()
+            self.scripts.append((kind, text + data))
+        elif self._inside is None:
+            self.text += data
+
+    def policy(self) -> str:
+        return next(value for _, name, value in self.attributes if name == "content" and "default-src" in value)
+
+    def specs(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for kind, text in self.scripts if kind == "application/json"]
+
+
+@pytest.fixture(scope="module")
+def busy() -> Answers:
+    return worlds.busy()
+
+
+@pytest.fixture(scope="module")
+def html(busy: Answers) -> str:
+    return render(busy, LIBRARY)
+
+
+@pytest.fixture(scope="module")
+def said(busy: Answers) -> dict[str, Any]:
+    """What the page says, before the template."""
+    return context(busy)
+
+
+@pytest.fixture(scope="module")
+def lines(busy: Answers) -> dict[str, Line]:
+    """The board's lines by task."""
+    return dict(zip((row["task_id"] for row in busy.health), board(busy.health), strict=True))
+
+
+@pytest.fixture(scope="module")
+def empty() -> Answers:
+    return worlds.empty()
+
+
+@pytest.fixture(scope="module")
+def seen(html: str) -> Seen:
+    return Seen(html)
+
+
+class TestHostileTexts:
+    def test_make_no_element_and_no_handler(self, seen: Seen) -> None:
+        assert not {"img", "svg", "b"} & set(seen.tags)
+        assert not [name for _, name, _ in seen.attributes if name.startswith("on")]
+
+    def test_start_no_script(self, seen: Seen) -> None:
+        assert [text.strip() for kind, text in seen.scripts if kind is None][0] == LIBRARY
+        assert len([kind for kind, _ in seen.scripts if kind is None]) == 2
+
+    def test_are_readable_as_they_are(self, seen: Seen) -> None:
+        for text in (worlds.IMAGE, worlds.SCRIPT.strip(), worlds.MESSAGE, "{{ 7 * 7 }}"):
+            assert text in seen.text
+
+    def test_stay_whole_in_the_charts(self, seen: Seen) -> None:
+        titles = {
+            row["name"] for spec in seen.specs() for rows in spec["datasets"].values() for row in rows if "name" in row
+        }
+        assert {worlds.IMAGE, " ".join(worlds.SCRIPT.split()), worlds.ACCOUNT} <= titles
+
+    def test_are_data_and_no_part_of_an_expression(self, seen: Seen) -> None:
+        for spec in seen.specs():
+            grammar = json.dumps({name: value for name, value in spec.items() if name != "datasets"})
+            assert not [word for word in ("alert", "</script", "onerror", "<b>") if word in grammar]
+
+    def test_end_no_json_and_no_line_of_it(self, html: str) -> None:
+        for part in html.split('<script type="application/json"')[1:]:
+            written = part.partition(">")[2].partition("</script>")[0]
+            assert "<" not in written
+            assert "\u2028" not in written
+
+
+class TestPolicy:
+    def test_allows_nothing_but_the_two_scripts_and_the_style(self, seen: Seen) -> None:
+        allowed = [rule.strip() for rule in seen.policy().split(";")]
+        hashes = [
+            f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+            for kind, text in seen.scripts
+            if kind is None
+        ]
+        assert "default-src 'none'" in allowed
+        assert f"script-src {' '.join(hashes)}" in allowed
+        assert not [rule for rule in allowed if "http" in rule or "unsafe-eval" in rule or "*" in rule]
+
+    def test_nothing_points_out_of_the_page(self, seen: Seen) -> None:
+        links = [value for _, name, value in seen.attributes if name in ("href", "src", "action", "srcset")]
+        assert links
+        assert all(link.startswith("#") for link in links)
+
+    @pytest.mark.parametrize("text", ["a </script> b", "a </SCRIPT", "<!-- b"])
+    def test_a_script_that_would_end_early_is_refused(self, text: str) -> None:
+        with pytest.raises(ValueError, match="cannot stand in a page"):
+            Script.of(text)
+
+
+class TestNumbers:
+    def test_a_rate_comes_with_n_and_interval(self, lines: dict[str, Line]) -> None:
+        week = lines["often"].cells[1]
+        assert (week.text, week.below) == ("80 % (49-94 %)", "8 of 10")
+
+    def test_small_money_keeps_its_digits(self, lines: dict[str, Line]) -> None:
+        assert lines["seldom"].cells[3].text == "0.043 ¢"
+
+    def test_a_cost_that_nobody_told_is_not_zero(self, lines: dict[str, Line]) -> None:
+        assert lines["unpriced"].cells[3].text == "not observed"
+
+    def test_a_rate_without_runs_is_not_zero(self, lines: dict[str, Line]) -> None:
+        assert lines["quiet"].cells[1].text == "no run ended"
+
+    def test_missing_runs_stand_beside_the_rate(self, lines: dict[str, Line]) -> None:
+        assert lines["quiet"].cells[5].text == "2 runs missing"
+
+    def test_the_worst_is_the_one_that_surely_fails(self, busy: Answers) -> None:
+        assert [row["task_id"] for row in busy.worst] == ["often", "seldom"]
+
+    def test_spend_is_said_not_to_be_the_models_bill(self, said: dict[str, Any]) -> None:
+        assert all("not the language model's bill" in figure.caption for figure in said["spend"])
+        assert "not the language model's bill" in said["cards"][1].more[0]
+
+    def test_causes_are_counted(self, said: dict[str, Any]) -> None:
+        assert said["causes"].table.rows[0][:5] == ("pushed out of the window of five", "1", "2", "0", "2")
+
+    def test_tasks_of_one_title_are_told_apart(self, lines: dict[str, Line]) -> None:
+        assert lines["quiet"].title == "Same · quiet"
+        assert lines["unpriced"].title == "Same · unpriced"
+
+    def test_every_chart_has_its_numbers_as_a_table(self, seen: Seen) -> None:
+        assert len(seen.specs()) == 8
+        assert seen.text.count("The numbers as a table") == 8
+
+
+@pytest.mark.parametrize(
+    ("ratio", "step"), [(None, 4), (0.0, 3), (0.49, 3), (0.5, 2), (0.899, 2), (0.9, 1), (0.999, 1), (1.0, 0)]
+)
+def test_adherence_is_coloured_by_step(ratio: float | None, step: int) -> None:
+    assert charts.heat_step(ratio) == (*charts.HEAT_STEPS, charts.UNCLEAR)[step]
+
+
+@pytest.mark.parametrize(
+    ("status", "ratio", "word"),
+    [
+        ("complete", 1.0, "all runs seen"),
+        ("complete", None, "all runs seen"),
+        ("unknown", 1.0, "not known whole"),
+        ("gap", 0.999, "95 % or more"),
+        ("gap", 0.9, "less"),
+    ],
+)
+def test_a_day_with_missing_runs_is_never_called_complete(status: str, ratio: float | None, word: str) -> None:
+    assert charts.known_step({"coverage_status": status, "coverage_ratio": ratio}) == word
+
+
+def test_an_empty_warehouse_says_so(empty: Answers) -> None:
+    page = Seen(render(empty, LIBRARY))
+    assert page.specs() == []
+    for words in ("No run has ended yet.", "No cost was told yet.", "No task was seen yet.", "no poll was loaded"):
+        assert words in page.text
+    assert "0 %" not in page.text
+    assert "$0" not in page.text
+
+
+@pytest.mark.parametrize(("source", "is_loud"), [("simulator", True), ("api", False), ("file", False)])
+def test_simulated_data_are_announced(empty: Answers, source: str, is_loud: bool) -> None:
+    html = render(replace(empty, info=empty.info | {"source": source}), LIBRARY)
+    assert ("Simulated data." in html) is is_loud
+    assert ("(simulated data)</title>" in html) is is_loud
+
+
+def test_a_poll_that_is_not_to_be_trusted_is_announced(empty: Answers) -> None:
+    said = context(replace(empty, info=empty.info | {"last_poll_status": "suspect"}))["warnings"]
+    assert said[0].startswith("The last poll is not to be trusted: suspect.")

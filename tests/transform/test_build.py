@@ -1,0 +1,143 @@
+"""Applying the core schema and building the marts: clock, comments, what is replaced or dropped, and one transaction."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
+
+from pipelines.database.core_schema import apply_core
+from pipelines.errors import BadModel
+from pipelines.transform.build import build
+from tests.support.warehouse_builder import NOW, WarehouseBuilder, core_database, model, models, utc
+
+
+def test_core_is_applied_once_and_again() -> None:
+    with core_database() as con:
+        con.execute("delete from core.statuses where status = 'FAILED'")
+        con.execute("update core.statuses set is_final = false where status = 'COMPLETED'")
+        apply_core(con)
+        assert con.execute("select count(*), count(*) filter (is_final) from core.statuses").fetchone() == (17, 8)
+        timings = []
+        for _ in range(3):
+            started = time.process_time()
+            apply_core(con)
+            timings.append(time.process_time() - started)
+        assert min(timings) < 0.2
+
+
+def test_core_tables_of_another_version_ask_for_a_rebuild() -> None:
+    with core_database() as con:
+        con.execute("alter table core.runs drop column ttl")
+        with pytest.raises(BadModel, match=r"core\.runs .* differs in ttl.*recoup-warehouse rebuild"):
+            apply_core(con)
+
+
+def test_build_writes_the_clock_that_marts_know() -> None:
+    house = WarehouseBuilder().poll("p2", started_at="2026-08-20T11:30:00Z", source="newest")
+    report = house.build(as_of=utc("2026-08-20T10:00:00"), reporting_timezone="Asia/Tokyo")
+    house.build(as_of=utc("2026-08-20T13:00:00"), reporting_timezone="Asia/Tokyo")
+    context = house.query("select as_of_at, reporting_timezone, source, warehouse_version from core.build_context")
+    assert context == [(utc("2026-08-20T13:00:00"), "Asia/Tokyo", "newest", context[0][3])]
+    assert house.query("select built_at, source from marts.warehouse_info") == [(context[0][0], "newest")]
+    assert report.as_of == utc("2026-08-20T10:00:00")
+    assert report.row_counts["marts", "warehouse_info"] == 1
+    assert report.row_counts.keys() == report.seconds.keys() == {one.key for one in models() if not one.is_base}
+
+
+def test_every_table_and_column_is_commented_after_each_build() -> None:
+    house = WarehouseBuilder()
+    for _ in range(2):
+        house.build()
+        bare = house.query(
+            "select table_name from duckdb_tables() where comment is null and schema_name in ('core', 'marts') "
+            "union all select view_name from duckdb_views() where comment is null and schema_name = 'marts' "
+            "union all select column_name from duckdb_columns() where comment is null "
+            "and schema_name in ('core', 'marts')"
+        )
+        assert bare == []
+    comment = house.query("select comment from duckdb_views() where view_name = 'run_facts'")
+    assert comment == [(model("run_facts").description,)]
+
+
+def test_runs_still_in_the_window_were_seen_when_their_task_was() -> None:
+    house = WarehouseBuilder()
+    seen, answered = "2026-08-20T11:00:00Z", "2026-08-20T09:00:00Z"
+    house.task("fine", window_run_ids=["in_window", "newer"], observed_until_at=answered)
+    # In an outage the task is seen and its runs are not; a deleted task shows no runs.
+    house.task("outage", window_run_ids=["hidden"], observed_until_at="2026-08-19T00:00:00Z", last_seen_at=seen)
+    house.task("gone", window_run_ids=["of_gone"], deleted_at=answered)
+    for run_id, task_id in (("in_window", "fine"), ("scrolled", "fine"), ("hidden", "outage"), ("of_gone", "gone")):
+        house.run(run_id, task_id, last_observed_at="2026-08-18T00:00:00Z")
+    house.run("newer", "fine", last_observed_at="2026-08-20T10:00:00Z")
+    house.build()
+    assert dict(house.query("select run_id, last_observed_at from core.runs")) == {
+        "in_window": utc("2026-08-20T09:00:00"),
+        "newer": utc("2026-08-20T10:00:00"),
+        "hidden": utc("2026-08-19T00:00:00"),
+        "scrolled": utc("2026-08-18T00:00:00"),
+        "of_gone": utc("2026-08-18T00:00:00"),
+    }
+
+
+def mart(name: str, sql: str, materialized: str = "table"):
+    """A mart made of nothing but SQL."""
+    return replace(model("warehouse_info"), name=name, sql=sql, columns=(), depends_on=(), materialized=materialized)
+
+
+def rebuilt(con: duckdb.DuckDBPyConnection, *marts, **options) -> None:
+    build(con, models=marts, as_of=NOW, reporting_timezone="UTC", **options)
+
+
+def kinds(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    rows = con.execute("select table_name, table_type from information_schema.tables where table_schema = 'marts'")
+    return dict(rows.fetchall())
+
+
+def test_a_mart_may_become_a_view_and_a_table_again_and_go() -> None:
+    with core_database() as con:
+        for kind, found in (("table", "BASE TABLE"), ("view", "VIEW"), ("table", "BASE TABLE")):
+            rebuilt(con, mart("x", "select 1 as a", kind))
+            assert kinds(con) == {"x": found}
+        rebuilt(con, mart("y", "select 1 as a"))
+        assert kinds(con) == {"y": "BASE TABLE"}
+
+
+def test_only_the_chosen_marts_are_built_and_no_other_is_dropped() -> None:
+    with core_database() as con:
+        rebuilt(con, mart("x", "select 1 as a"), mart("y", "select 1 as a"))
+        rebuilt(con, mart("x", "select 2 as a"), mart("y", "select 2 as a"), only={("marts", "x")})
+        assert con.execute("select x.a, y.a from marts.x, marts.y").fetchall() == [(2, 1)]
+
+
+def test_a_build_that_fails_leaves_everything_as_it_was() -> None:
+    with core_database() as con:
+        rebuilt(con, mart("x", "select 1 as a"), mart("y", "select 1 as a"))
+        broken = mart("y", "select cast(source as integer) as a from core.build_context")
+        with pytest.raises(BadModel, match="warehouse_info.sql failed while it was built"):
+            build(con, models=[mart("x", "select 2 as a"), broken], as_of=utc("2027-01-01"), reporting_timezone="UTC")
+        assert con.execute("select x.a, y.a from marts.x, marts.y").fetchall() == [(1, 1)]
+        assert con.execute("select as_of_at from core.build_context").fetchall() == [(NOW,)]
+
+
+def test_progress_is_told_for_each_mart() -> None:
+    told: list[tuple[str, int, int]] = []
+    with core_database() as con:
+        rebuilt(
+            con,
+            mart("x", "select 1 as a"),
+            mart("y", "select 1 as a"),
+            progress=lambda name, done, total: told.append((name, done, total)),
+        )
+    assert told == [("marts.x", 0, 2), ("marts.y", 1, 2), ("marts", 2, 2)]
+
+
+@pytest.mark.slow
+def test_the_same_core_gives_the_same_marts() -> None:
+    house = WarehouseBuilder().task("t").run("r").run("s", outcome="failed").gap("2026-08-10T09:00:00Z")
+    shown = []
+    for _ in range(2):
+        house.build(as_of=datetime(2026, 8, 20, tzinfo=UTC))
+        shown.append({one.name: house.query(f"select * from {one.relation} order by all") for one in models()})
+    assert shown[0] == shown[1]

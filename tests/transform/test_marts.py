@@ -1,0 +1,187 @@
+"""What the marts say: each model's own given/expect rows, and properties over many random warehouses.
+
+Loading, checks and the form of model files have tests of their own.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from math import sqrt
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import BadModel
+from pipelines.transform.examples import run_example
+from pipelines.transform.model import Example
+from tests.support.warehouse_builder import WarehouseBuilder, core_database, model, models, utc
+
+EXAMPLES = [(one, example) for one in models() for example in one.examples]
+RATES = (
+    "date, task_id, title, account_id, artist_account_id, model, succeeded_count, failed_count, cancelled_count, "
+    "expired_count, in_flight_count, unknown_count, failure_ratio, failure_ratio_low, failure_ratio_high, "
+    "runs_missing_count, coverage_ratio, coverage_status"
+)
+SPEND = (
+    "date, task_id, title, account_id, artist_account_id, model, run_count, compute_cents, invocation_cents, "
+    "total_cents, total_usd, wasted_cents, wasted_usd, is_final, runs_missing_count, coverage_status"
+)
+DAILY = {("marts", name) for name in ("run_facts", "missing_run_facts", "coverage_daily", "task_days")} | {
+    ("marts", name) for name in ("failure_rates_daily", "spend_daily")
+}
+BERLIN = ZoneInfo("Europe/Berlin")
+OUTCOMES = ["succeeded", "failed", "cancelled", "expired", "in_flight", "unknown"]
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    with core_database() as con:
+        yield con
+
+
+@pytest.mark.parametrize(("one", "example"), EXAMPLES, ids=[f"{one.name}: {example.name}" for one, example in EXAMPLES])
+def test_example(empty: duckdb.DuckDBPyConnection, one, example) -> None:
+    assert run_example(empty, models(), one, example) == []
+
+
+def test_an_example_that_is_wrong_says_what_differs(empty: duckdb.DuckDBPyConnection) -> None:
+    wrong = Example("wrong", {"core.tasks": [{"task_id": "t"}]}, [{"task_id": "t", "is_overdue": True}])
+    assert run_example(empty, models(), model("task_ticks"), wrong) == [
+        "expected: {'task_id': 't', 'is_overdue': 'True'}",
+        "found:    {'task_id': 't', 'is_overdue': 'False'}",
+    ]
+    nothing = Example("nothing", {"core.tasks": [{"task_id": "t"}]}, [])
+    assert len(run_example(empty, models(), model("task_ticks"), nothing)) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (([{"task_id": "t"}, {"next_tick_at": None}]), "must name the same columns"),
+        (([{"task_ident": "t"}]), "expects task_ident, which the model does not have"),
+    ],
+)
+def test_an_example_of_another_form_is_refused(empty: duckdb.DuckDBPyConnection, rows, message: str) -> None:
+    with pytest.raises(BadModel, match=message):
+        run_example(empty, models(), model("task_ticks"), Example("odd", {}, rows))
+
+
+def test_every_mart_has_examples() -> None:
+    assert [one.name for one in models() if not one.is_base and not one.examples] == []
+
+
+@pytest.mark.parametrize(("name", "columns"), [("failure_rates_daily", RATES), ("spend_daily", SPEND)])
+def test_columns_that_others_rely_on_come_first_and_in_order(name: str, columns: str) -> None:
+    expected = columns.split(", ")
+    assert [column.name for column in model(name).columns][: len(expected)] == expected
+
+
+def test_money_is_never_a_double() -> None:
+    money = [
+        (one.relation, column.name, column.data_type)
+        for one in models()
+        for column in one.columns
+        if re.search("_(cents|usd)(_|$)", column.name)
+    ]
+    assert len(money) > 20
+    assert [row for row in money if not row[2].startswith("DECIMAL(38,")] == []
+
+
+def test_every_mart_with_a_rate_or_money_shows_its_completeness() -> None:
+    """run_facts shows single runs, of which each is known; all others sum up what may have holes."""
+    summing = [one for one in models() if not one.is_base and one.name != "run_facts"]
+    summing = [one for one in summing if any(re.search("_(ratio|cents|usd)(_|$)", c.name) for c in one.columns)]
+    assert len(summing) >= 6
+    assert [one.name for one in summing if not one.has_completeness] == []
+
+
+def bounds(k: int, n: int) -> tuple[float | None, float | None]:
+    with core_database() as con:
+        row = con.execute("select core.wilson_low($k, $n), core.wilson_high($k, $n)", {"k": k, "n": n}).fetchone()
+    assert row is not None
+    return row
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), n=st.integers(1, 100_000))
+def test_wilson_bounds_are_where_the_score_test_just_rejects(
+    empty: duckdb.DuckDBPyConnection, data: st.DataObject, n: int
+) -> None:
+    """The definition itself: at a bound p the observed share lies z standard errors, of p, away."""
+    k = data.draw(st.integers(0, n))
+    sql = "select core.wilson_low($k, $n), core.wilson_high($k, $n)"
+    low, high = empty.execute(sql, {"k": k, "n": n}).fetchone() or (None, None)
+    assert low is not None
+    assert high is not None
+    assert 0 <= low <= k / n <= high <= 1
+    z = 1.959963984540054
+    if k > 0:
+        assert (k / n - low) == pytest.approx(z * sqrt(low * (1 - low) / n), rel=1e-6)
+    if k < n:
+        assert (high - k / n) == pytest.approx(z * sqrt(high * (1 - high) / n), rel=1e-6)
+
+
+def test_wilson_bounds_at_the_edges() -> None:
+    assert bounds(0, 0) == (None, None)
+    assert bounds(0, 7)[0] == 0.0
+    assert bounds(7, 7)[1] == 1.0
+
+
+INSTANTS = st.integers(0, 4 * 86_400).map(lambda seconds: utc("2026-10-23") + timedelta(seconds=seconds))
+RUNS = st.lists(
+    st.tuples(
+        st.sampled_from(["t1", "t2", None]), INSTANTS, st.sampled_from(OUTCOMES), st.booleans(), st.integers(0, 10**8)
+    ),
+    max_size=12,
+)
+# A microsecond beside any run: a run at the very tick would not be missing.
+TICKS = st.lists(
+    st.tuples(st.sampled_from(["t1", "t2"]), INSTANTS.map(lambda t: t + timedelta(microseconds=1))),
+    max_size=6,
+    unique=True,
+)
+
+
+@settings(max_examples=5, deadline=None)
+@given(runs=RUNS, ticks=TICKS, change=INSTANTS, seen=st.tuples(INSTANTS, INSTANTS).map(sorted))
+def test_daily_marts_hold_every_run_every_cent_and_every_missing_run(runs, ticks, change, seen) -> None:
+    """Against plain counting in Python, in a zone whose clocks change on the days in question."""
+    house = WarehouseBuilder()
+    for task_id in ("t1", "t2"):
+        house.task(task_id, observed_from_at=seen[0], observed_until_at=seen[1])
+        house.version(task_id, 1, model="old", valid_from=utc("2026-10-01"), valid_to=change, is_current=False)
+        house.version(task_id, 2, model="new", valid_from=change, changed_columns=["model"])
+    for number, (task_id, at, outcome, is_test, millionths) in enumerate(runs):
+        cents = Decimal(millionths) / 1_000_000
+        house.run(f"r{number}", task_id, created_at=at, outcome=outcome, is_test=is_test, compute_cents=cents)
+    house.gap(*(tick for task_id, tick in ticks if task_id == "t1"), task_id="t1", gap_id="g1")
+    house.gap(*(tick for task_id, tick in ticks if task_id == "t2"), task_id="t2", gap_id="g2")
+    house.build(as_of=utc("2026-10-28"), reporting_timezone="Europe/Berlin", only=DAILY)
+
+    failed: Counter[tuple[date, str | None]] = Counter()
+    spent: dict[tuple[date, str | None], Decimal] = {}
+    for task_id, at, outcome, is_test, millionths in runs:
+        place = (at.astimezone(BERLIN).date(), task_id)
+        failed[place] += outcome == "failed" and not is_test
+        spent[place] = spent.get(place, Decimal(0)) + Decimal(millionths) / 1_000_000 + Decimal("0.0025")
+    missing = Counter((tick.astimezone(BERLIN).date(), task_id) for task_id, tick in ticks)
+    rates = house.query(
+        "select date, task_id, sum(failed_count), sum(runs_missing_count), any_value(coverage_status) "
+        "from marts.failure_rates_daily group by all"
+    )
+    money = house.query("select date, task_id, sum(total_cents) from marts.spend_daily group by all")
+    assert {(day, task): count for day, task, count, _, _ in rates if count} == {k: v for k, v in failed.items() if v}
+    assert {(day, task): lost for day, task, _, lost, _ in rates if lost} == dict(missing)
+    assert {(day, task): cents for day, task, cents in money if cents} == spent
+    for day, task, _, lost, status in rates:
+        starts = datetime.combine(day, datetime.min.time(), BERLIN).astimezone(UTC)
+        ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), BERLIN).astimezone(UTC)
+        is_whole = task is not None and seen[0] <= starts and ends <= seen[1]
+        assert status == ("gap" if lost else "complete" if is_whole else "unknown")
+    checked = house.failing_checks(*(".".join(key) for key in DAILY))
+    assert [name for name, result in checked.items() if result.blocks] == []
