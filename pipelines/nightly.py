@@ -6,12 +6,13 @@ The steps themselves live in poll.py, build.py, checks.py and publish.py.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipelines.archive.store import Archive
 from pipelines.clock import Clock
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
-from pipelines.ingest.poll import PollSummary, load_pending, poll
+from pipelines.ingest.poll import load_pending, poll
+from pipelines.load.poll_rows import PollSummary
+from pipelines.load.session import Loader
 from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
@@ -58,7 +59,7 @@ def build_and_check(
     models = load_models()
     with Warehouse.of(settings).write() as con:
         apply_core(con)
-        load_pending(con, Archive(settings.layout.archive), settings)
+        load_pending(Loader.of(con, settings))
         report = build(
             con,
             models=models,

@@ -41,13 +41,8 @@ class Layout:
         return self.work / "privacy.key"
 
     @property
-    def body_index(self) -> Path:
-        """Which tasks the last poll's bodies hold; a cache, made anew when it is not there."""
-        return self.work / "bodies.msgpack"
-
-    @property
     def scratch(self) -> Path:
-        """Staging and spill files of the running load; emptied by the next one."""
+        """Staging and spill files of the running load, and a cache of the last one; all may be deleted."""
         return self.work / "scratch"
 
     @property

@@ -3,24 +3,23 @@
 What bodies mean belongs to load.py; the network to recoup/client.py.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from pipelines.archive.store import Archive, PollEnd, PollWriter, Stored
+from pipelines.archive.store import PollEnd, PollWriter, Stored
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadPayload, RecoupError
 from pipelines.ingest.recovery import recover
 from pipelines.ingest.simulated_marker import refuse_mixing
-from pipelines.load.poll_rows import mark_running
+from pipelines.load.poll_rows import PollSummary, mark_running
 from pipelines.load.rebuild import rebuild_locked
-from pipelines.load.session import LoadSession, load_record
+from pipelines.load.session import Loader, LoadSession
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
 from pipelines.recoup.gate import kind_of
@@ -31,19 +30,6 @@ from pipelines.settings import Settings, is_loopback
 FILES_AT_ONCE = 4
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class PollSummary:
-    """The poll's row of core.polls, for people and for Dagster."""
-
-    row: dict[str, Any]
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.row[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 def poll(
@@ -63,12 +49,12 @@ def poll(
     if not load_files:
         refuse_mixing(settings)
     warehouse = Warehouse.of(settings)
-    archive = Archive(settings.layout.archive)
     with warehouse.locked():
         with warehouse.open(settings.layout.work_file) as con:
             apply_core(con)
-            in_order = load_pending(con, archive, settings)
-            writer = archive.start_poll(
+            loader = Loader.of(con, settings)
+            in_order = load_pending(loader)
+            writer = loader.archive.start_poll(
                 clock(),
                 source="file" if load_files else source_of(settings),
                 is_full_scope=not settings.is_filtered,
@@ -77,7 +63,7 @@ def poll(
             )
             in_order = in_order and _is_latest(con, writer.poll_id)
             mark_running(con, writer.record)
-            session = LoadSession(con, archive, settings, writer.record.start)
+            session = loader.session(writer.record.start)
             try:
                 note = None
                 if load_files:
@@ -86,17 +72,17 @@ def poll(
                     note = _take_answers(settings, client, session, writer, clock, progress)
             except RecoupError as error:
                 record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
-                load_record(con, archive, settings, record)
+                loader.load(record)
                 write_state(settings.layout, measure(con, clock()))
                 raise
             record = writer.finish(PollEnd(clock(), True, recovery_note=note))
             # Older than what is loaded: only a rebuild gives what polling in order would have given.
-            row = session.commit(record) if in_order else None
+            summary = session.commit(record) if in_order else None
             write_state(settings.layout, measure(con, clock()))
-        if row is None:
+        if summary is None:
             rebuild_locked(warehouse, settings)
-            row = _row_of(warehouse, settings, writer.poll_id)
-    return PollSummary(row)
+            summary = _summary_of(warehouse, settings, writer.poll_id)
+    return summary
 
 
 def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:
@@ -141,18 +127,20 @@ def _archived(
             progress(f"fetched {done} of {expected}")
 
 
-def load_pending(con: Connection, archive: Archive, settings: Settings) -> bool:
+def load_pending(loader: Loader) -> bool:
     """Load the polls that the archive has and core has not, as a kill between the two leaves them.
 
     Returns False, with nothing loaded, when one is older than what is loaded: the order of polls must not matter,
     so that takes a rebuild.
     """
-    loaded = {row[0] for row in con.execute("select poll_id from core.polls where status <> 'running'").fetchall()}
-    pending = [poll_id for poll_id in archive.poll_ids() if poll_id not in loaded]
+    loaded = {
+        row[0] for row in loader.con.execute("select poll_id from core.polls where status <> 'running'").fetchall()
+    }
+    pending = [poll_id for poll_id in loader.archive.poll_ids() if poll_id not in loaded]
     if pending and loaded and pending[0] < max(loaded):
         return False
-    for record in filter(None, map(archive.poll, pending)):
-        load_record(con, archive, settings, record)
+    for record in filter(None, map(loader.archive.poll, pending)):
+        loader.load(record)
     return True
 
 
@@ -160,11 +148,12 @@ def _is_latest(con: Connection, poll_id: str) -> bool:
     return con.execute("select count(*) from core.polls where poll_id > ?", [poll_id]).fetchone() == (0,)
 
 
-def _row_of(warehouse: Warehouse, settings: Settings, poll_id: str) -> dict[str, Any]:
+def _summary_of(warehouse: Warehouse, settings: Settings, poll_id: str) -> PollSummary:
     with warehouse.open(settings.layout.work_file) as con:
         cursor = con.execute("select * from core.polls where poll_id = ?", [poll_id])
         names = [column[0] for column in cursor.description or ()]
-        return dict(zip(names, cursor.fetchone() or (), strict=True))
+        row = dict(zip(names, cursor.fetchone() or (), strict=True))
+    return PollSummary(**row | {"http_statuses": json.loads(row["http_statuses"])})
 
 
 def source_of(settings: Settings) -> str:

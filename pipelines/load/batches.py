@@ -1,6 +1,6 @@
 """From archived bodies to typed rows: split, skip what is unchanged, gate, write NDJSON, have SQL read it.
 
-Which responses, and on which session, belongs to staging.py. Private values live only in scratch files and in `stage`.
+Which responses, and on which session, belongs to stage.py. Private values live only in scratch files and in `stage`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,8 @@ from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.store import Archive, Stored
 from pipelines.database.connection import Connection, roll_back
 from pipelines.errors import BadSettings
-from pipelines.load.sql_steps import run_flatten
+from pipelines.load.sql_steps import run_flatten, set_variables
+from pipelines.recoup.endpoints import Kind
 from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
 
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
@@ -41,9 +42,9 @@ class Staged:
     def count(self, stored: Stored, objects: int) -> None:
         """Count the objects of an answer; an empty or a full list of tasks may not be what it looks like."""
         self.object_count += objects
-        if stored.kind == "tasks" and objects == ROW_CAP:
+        if stored.kind is Kind.TASKS and objects == ROW_CAP:
             self.full_responses.append(stored.number)
-        if stored.kind == "tasks" and not objects:
+        if stored.kind is Kind.TASKS and not objects:
             self.empty_responses.append(stored.number)
 
     def note(self, stored: Stored, gated: Gated) -> None:
@@ -63,16 +64,16 @@ class Staged:
 
 @dataclass(slots=True)
 class Batch:
-    """A scratch file of NDJSON lines, one accepted object each, and the SQL that reads it."""
+    """A scratch file of NDJSON lines, one accepted object of a kind each."""
 
     path: Path
-    steps: Sequence[str]
+    kind: Kind
     line_count: int = 0
     size: int = 0
     longest: int = 0
 
 
-class Place(msgspec.Struct):
+class LineHeader(msgspec.Struct):
     """The head of a line: which response, and which object in it."""
 
     n: int
@@ -98,14 +99,14 @@ class BatchReader:
         """
         found = Staged()
         lines = self._lines(responses, found)
-        steps = ("02_read_tasks" if responses[0].kind == "tasks" else "03_read_runs", "04_stage_runs")
-        while batch := _write(self._scratch / f"batch-{responses[0].number}.ndjson", steps, lines):
+        path = self._scratch / f"batch-{responses[0].number}.ndjson"
+        while batch := _write(path, responses[0].kind, lines):
             _read(con, batch, found, may_wait=is_beside)
         return found
 
     def _lines(self, responses: Sequence[Stored], found: Staged) -> Iterator[bytes]:
         for stored in responses:
-            if stored.kind == "tasks":
+            if stored.kind is Kind.TASKS:
                 yield from self._task_lines(stored, found)
             else:
                 yield from self._run_lines(stored, found)
@@ -116,12 +117,12 @@ class BatchReader:
             found.count(stored, len(hashes))
             self._see_again(stored, list(enumerate(hashes)))
             return
-        raws = split(self._archive.body(stored), "tasks", stored.request)
+        raws = split(self._archive.body(stored), stored.kind, stored.request)
         found.count(stored, len(raws))
         hashes = [xxhash.xxh3_128_hexdigest(raw, seed=self._seed) for raw in raws]
         self._index.put(stored.body_hash, hashes)
         self._see_again(stored, [(index, name) for index, name in enumerate(hashes) if name in self._known])
-        gated = gate([(index, raw) for index, raw in enumerate(raws) if hashes[index] not in self._known], "tasks")
+        gated = gate([(index, raw) for index, raw in enumerate(raws) if hashes[index] not in self._known], stored.kind)
         found.note(stored, gated)
         for passed in gated.passed:
             window = b"null" if passed.window_count is None else b"%d" % passed.window_count
@@ -134,9 +135,9 @@ class BatchReader:
             (self._scratch / f"unchanged-{stored.number}.ndjson").write_bytes(b"".join(lines))
 
     def _run_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
-        raws = split(self._archive.body(stored), "runs", stored.request)
+        raws = split(self._archive.body(stored), stored.kind, stored.request)
         found.count(stored, len(raws))
-        gated = gate(list(enumerate(raws)), "runs")
+        gated = gate(list(enumerate(raws)), stored.kind)
         found.note(stored, gated)
         for passed in gated.passed:
             head = b'%b,"k":"%b","r":' % (_head(stored, passed.index), stored.kind.encode())
@@ -154,7 +155,7 @@ def read_unchanged(con: Connection, scratch: Path) -> None:
     files = sorted(scratch.glob("unchanged-*.ndjson"))
     if not files:
         return
-    con.execute(f"set variable stage_file = '{_quoted(scratch / 'unchanged-*.ndjson')}'")
+    set_variables(con, stage_file=scratch / "unchanged-*.ndjson")
     run_flatten(con, "06_read_unchanged")
     for file in files:
         file.unlink()
@@ -178,21 +179,22 @@ def _read_apart(con: Connection, batch: Batch, found: Staged, error: duckdb.Erro
     lines = batch.path.read_bytes().splitlines(keepends=True)
     if len(lines) > 1:
         for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
-            part = _write(batch.path, batch.steps, iter(half))
+            part = _write(batch.path, batch.kind, iter(half))
             if part:
                 _read(con, part, found, may_wait=may_wait)
     elif isinstance(error, duckdb.OutOfMemoryException) and batch.size < SMALLEST_BUFFER:
         raise BadSettings(NO_MEMORY) from error
     else:
-        found.rejects.append(_reject(lines[0], batch.steps[0], error))
+        found.rejects.append(_reject(lines[0], batch.kind, error))
 
 
 def _read_lines(con: Connection, batch: Batch) -> None:
     largest = max(SMALLEST_BUFFER, batch.longest + 1)
-    con.execute(f"set variable stage_file = '{_quoted(batch.path)}'; set variable largest_line = {largest}; begin")
+    set_variables(con, stage_file=batch.path, largest_line=largest)
+    con.execute("begin")
     try:
-        for step in batch.steps:
-            run_flatten(con, step)
+        run_flatten(con, "02_read_tasks" if batch.kind is Kind.TASKS else "03_read_runs")
+        run_flatten(con, "04_stage_runs")
         if con.execute("select 1 from run_batch where len(r.attempts) > 0 limit 1").fetchone():
             run_flatten(con, "05_stage_attempts")
         con.execute("commit")
@@ -201,18 +203,17 @@ def _read_lines(con: Connection, batch: Batch) -> None:
         raise
 
 
-def _reject(line: bytes, step: str, error: duckdb.Error) -> tuple[int, Reject]:
-    kind, level = ("tasks", "task") if step == "02_read_tasks" else ("runs", "run")
-    place = msgspec.json.decode(line, type=Place)
+def _reject(line: bytes, kind: Kind, error: duckdb.Error) -> tuple[int, Reject]:
+    header = msgspec.json.decode(line, type=LineHeader)
     reason = f"accepted by the contract, but not readable as typed columns ({type(error).__name__})"
     if isinstance(error, duckdb.OutOfMemoryException):
         reason = "too large to be read within RECOUP_MEMORY_LIMIT; raise it, then run `recoup-warehouse rebuild`"
-    return place.n, Reject(f"{kind}[{place.i}]", level, None, None, reason, f'"{len(line)} bytes"')
+    return header.n, Reject(f"{kind.listed}[{header.i}]", kind.level, None, None, reason, f'"{len(line)} bytes"')
 
 
-def _write(path: Path, steps: Sequence[str], lines: Iterator[bytes]) -> Batch | None:
+def _write(path: Path, kind: Kind, lines: Iterator[bytes]) -> Batch | None:
     """Write lines until the batch is full; None when there are none left."""
-    batch = Batch(path, steps)
+    batch = Batch(path, kind)
     with path.open("wb") as file:
         for line in lines:
             file.write(line)
@@ -235,7 +236,3 @@ def _one_line(passed: Passed) -> bytes:
     # A raw line break in JSON can only stand between tokens; NDJSON wants one object per line.
     raw = passed.raw
     return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

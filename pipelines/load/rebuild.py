@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.archive.store import Archive
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
-from pipelines.load.session import load_record
+from pipelines.load.session import Loader
 from pipelines.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -36,10 +36,11 @@ def rebuild_locked(warehouse: Warehouse, settings: Settings, progress: Progress 
     poll_ids = archive.poll_ids()
     with warehouse.open(fresh) as con:
         apply_core(con)
+        loader = Loader.of(con, settings)
         for done, poll_id in enumerate(poll_ids, start=1):
             record = archive.poll(poll_id)
             if record is not None:
-                load_record(con, archive, settings, record)
+                loader.load(record)
             if progress:
                 progress(done, len(poll_ids))
         con.execute("checkpoint")

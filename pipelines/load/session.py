@@ -1,10 +1,11 @@
-"""One poll from the archive into core, in one transaction. Fetching belongs to poll.py, SQL to sql/flatten.
+"""One poll from the archive into core, in one transaction. Fetching belongs to ingest/poll.py, SQL to sql/flatten.
 
 Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,28 +15,32 @@ from pipelines.database.connection import Connection, roll_back
 from pipelines.errors import BadSettings
 from pipelines.load.batches import NO_MEMORY, Staged
 from pipelines.load.coverage_gaps import record_gaps
-from pipelines.load.poll_rows import poll_row, write_ledger
-from pipelines.load.sql_steps import run_flatten
+from pipelines.load.hash_key import Privacy
+from pipelines.load.poll_rows import PollSummary, poll_summary, write_poll
+from pipelines.load.sql_steps import run_flatten, set_variables
 from pipelines.load.stage import Stager
 from pipelines.load.suspect_polls import suspect_reasons
-from pipelines.recoup import redaction
+from pipelines.recoup.endpoints import Kind
 from pipelines.settings import Settings
 
 
 class LoadSession:
     """Loads one poll: stage what was fetched (tasks, then details), then `commit` all of it or none of it."""
 
-    def __init__(self, con: Connection, archive: Archive, settings: Settings, start: PollStart) -> None:
+    def __init__(self, con: Connection, archive: Archive, privacy: Privacy, scratch: Path, start: PollStart) -> None:
         self._con = con
         self._start = start
-        key = redaction.hash_key(settings.privacy_key, settings.layout.privacy_key_file)
-        inner, outer = redaction.hmac_pads(key)
-        kept = [column.value for column in settings.privacy_keep]
-        self._variables = {"hmac_inner": inner, "hmac_outer": outer, "privacy_keep": kept, "poll_id": start.poll_id}
+        inner, outer = privacy.hmac_pads()
+        self._variables = {
+            "hmac_inner": inner,
+            "hmac_outer": outer,
+            "privacy_keep": list(privacy.kept_columns),
+            "poll_id": start.poll_id,
+            "observed_at": start.started_at,
+        }
         self._prepare(con)
         run_flatten(con, "01_stage_tables")
-        seed = redaction.hash_seed(key)
-        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, settings.layout, seed)
+        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, privacy.change_seed())
 
     @property
     def found(self) -> Staged:
@@ -59,97 +64,85 @@ class LoadSession:
         finally:
             self._con.execute("rollback")
 
-    def commit(self, record: PollRecord) -> dict[str, Any]:
-        """Merge the staged poll and write its ledger rows, in one transaction; return its row of core.polls.
+    def commit(self, record: PollRecord) -> PollSummary:
+        """Merge the staged poll and write the rows about it, in one transaction; return its row of core.polls.
 
         Raises BadSettings when all of RECOUP_MEMORY_LIMIT is not enough; the poll stays in the archive to be loaded.
         """
         try:
             return self._commit(record)
         except duckdb.OutOfMemoryException as error:
-            if not self._stager.give_memory():
+            if not self._stager.memory.give_back():
                 raise BadSettings(NO_MEMORY) from error
-            return self.commit(record)
         finally:
-            self._stager.give_memory()
+            self._stager.memory.give_back()
+        try:
+            return self._commit(record)  # once more, with all of the memory
+        except duckdb.OutOfMemoryException as error:
+            raise BadSettings(NO_MEMORY) from error
 
-    def _commit(self, record: PollRecord) -> dict[str, Any]:
+    def _commit(self, record: PollRecord) -> PollSummary:
         self._con.execute("begin")
         try:
-            counts = self._merge()
-            row = poll_row(record, self.found, counts)
-            write_ledger(self._con, record, row, self.found)
+            summary = self._merge(replace(poll_summary(record), quarantined_count=len(self.found.rejects)))
+            write_poll(self._con, record, summary, self.found)
             self._con.execute("commit")
         except BaseException:
             roll_back(self._con)
             raise
-        return row
+        return summary
 
-    def _merge(self) -> dict[str, Any]:
+    def _merge(self, summary: PollSummary) -> PollSummary:
         tasks_before, runs_before = self._sizes()
         reasons, missing = self._merge_tasks()
         if self._has("stage.runs"):
             self._merge_runs()
         if self._has("core.missing_runs where recovered_run_id is null"):
-            run_flatten(self._con, "17_heal")
+            run_flatten(self._con, "24_pair_recovered")
         tasks_after, runs_after = self._sizes()
-        return {
-            "suspect_reasons": reasons,
-            "missing_run_count": missing,
-            "new_task_count": tasks_after - tasks_before,
-            "new_run_count": runs_after - runs_before,
+        return replace(
+            summary,
+            status="suspect" if reasons else summary.status,
+            suspect_reasons=reasons,
+            missing_run_count=missing,
+            new_task_count=tasks_after - tasks_before,
+            new_run_count=runs_after - runs_before,
             **self._tallies(),
-        }
+        )
 
     def _merge_tasks(self) -> tuple[list[str], int]:
         """Merge tasks with their versions, deletions and gaps; return why the poll is suspect and the runs missed."""
         run_flatten(self._con, "10_observe_tasks")
         if self._has("stage.tasks"):
-            run_flatten(self._con, "11_merge_tasks")
+            run_flatten(self._con, "11_upsert_tasks")
         if self._has("stage.unchanged"):
-            run_flatten(self._con, "11_see_again")
+            run_flatten(self._con, "12_touch_unchanged_tasks")
         reasons = suspect_reasons(self._con, self._start, self.found)
         if self._start.is_full_scope and not reasons:
             self._delete_absent()
-        missing = record_gaps(self._con, self._start.poll_id)
-        run_flatten(self._con, "15_observations")
+        missing = record_gaps(self._con)
+        run_flatten(self._con, "16_task_observations")
         return reasons, missing
 
     def _delete_absent(self) -> None:
-        _set(self._con, accept_deletions=self._start.accept_deletions, polled_accounts=self._start.account_ids)
-        run_flatten(self._con, "14_find_absent")
+        set_variables(self._con, accept_deletions=self._start.accept_deletions, polled_accounts=self._start.account_ids)
+        run_flatten(self._con, "13_find_absent_tasks")
         if self._has("absent"):
-            run_flatten(self._con, "14_deletions")
+            run_flatten(self._con, "14_mark_deleted")
 
     def _merge_runs(self) -> None:
         """Merge staged runs with their tags and attempts."""
-        run_flatten(self._con, "12_add_runs")
-        if self._has("folded_ids"):
-            run_flatten(self._con, "13_fold_runs")
-        if self._has("folded_attempt_ids"):
-            run_flatten(self._con, "13_fold_attempts")
+        run_flatten(self._con, "20_insert_new_runs")
+        if self._has("upserted_ids"):
+            run_flatten(self._con, "21_upsert_runs")
+        if self._has("upserted_attempt_ids"):
+            run_flatten(self._con, "22_upsert_attempts")
         if self._has("departed"):
-            run_flatten(self._con, "16_depart")
+            run_flatten(self._con, "23_last_seen")
 
-    def _tallies(self) -> dict[str, int]:
-        cursor = self._con.execute(
-            """
-            select
-                count(*) as task_count,
-                count(*) filter (where not is_changed) as unchanged_task_count,
-                coalesce(sum(run_count) filter (where not is_unknown), 0)::bigint as run_count,
-                count(*) filter (where is_unknown) as suspect_task_count,
-                (select count(*) from new_versions where not is_opening) as changed_task_count,
-                (select count(*) from deletable) as deleted_task_count,
-                (select count(*) from absent where task_id not in (select task_id from deletable))
-                    as deletions_withheld_count,
-                (select count(*) from changed_runs where run_id in (select run_id from known_runs))
-                    as changed_run_count,
-                (select count(*) from core.runs where first_poll_id = getvariable('poll_id') and found_by <> 'window')
-                    as recovered_run_count
-            from observed
-            """
-        )
+    def _tallies(self) -> dict[str, Any]:
+        run_flatten(self._con, "30_tallies")
+        cursor = self._con.execute("select * from tallies")
         names = [column[0] for column in cursor.description or ()]
         return dict(zip(names, cursor.fetchone() or (), strict=True))
 
@@ -163,37 +156,39 @@ class LoadSession:
 
     def _prepare(self, con: Connection) -> Connection:
         """Give a session what the SQL of a load expects of it."""
-        _set(con, **self._variables, observed_at=self._start.started_at)
+        set_variables(con, **self._variables)
         run_flatten(con, "00_session")
         return con
 
 
-def _set(con: Connection, **values: Any) -> None:
-    """Set session variables, as literals: Python parameters are slow (warehouse.insert_rows says why)."""
-    con.execute("; ".join(f"set variable {name} = {_literal(value)}" for name, value in values.items()))
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """What loading polls takes: a connection to the work file, the archive, the privacy settings, a scratch folder."""
 
+    con: Connection
+    archive: Archive
+    privacy: Privacy
+    scratch: Path
 
-def _literal(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_literal, value))}]::varchar[]"
-    if isinstance(value, bytes):
-        return f"unhex('{value.hex()}')"
-    if isinstance(value, datetime):
-        return f"timestamptz '{value.isoformat()}'"
-    if isinstance(value, bool):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"
+    @classmethod
+    def of(cls, con: Connection, settings: Settings) -> "Loader":
+        """Return the loader of a warehouse."""
+        layout = settings.layout
+        return cls(con, Archive(layout.archive), Privacy.of(settings), layout.scratch)
 
+    def session(self, start: PollStart) -> LoadSession:
+        """Begin to load a poll whose answers are still arriving."""
+        return LoadSession(self.con, self.archive, self.privacy, self.scratch, start)
 
-def load_record(con: Connection, archive: Archive, settings: Settings, record: PollRecord) -> dict[str, Any]:
-    """Load a poll as its ledger tells it. A failed or interrupted poll leaves only its ledger rows."""
-    if record.end is None or not record.end.is_ok:
-        row = poll_row(record, Staged(), {})
-        con.execute("begin")
-        write_ledger(con, record, row, Staged())
-        con.execute("commit")
-        return row
-    session = LoadSession(con, archive, settings, record.start)
-    session.stage([stored for stored in record.responses if stored.kind == "tasks"])
-    session.stage([stored for stored in record.responses if stored.kind != "tasks"])
-    return session.commit(record)
+    def load(self, record: PollRecord) -> PollSummary:
+        """Load a poll as its ledger tells it. A failed or interrupted poll leaves only the rows about it."""
+        if record.end is None or not record.end.is_ok:
+            summary = poll_summary(record)
+            self.con.execute("begin")
+            write_poll(self.con, record, summary, Staged())
+            self.con.execute("commit")
+            return summary
+        session = self.session(record.start)
+        session.stage([stored for stored in record.responses if stored.kind is Kind.TASKS])
+        session.stage([stored for stored in record.responses if stored.kind is not Kind.TASKS])
+        return session.commit(record)

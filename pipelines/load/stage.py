@@ -1,24 +1,23 @@
 """Staging one poll: its responses, in parts of bounded size, side by side, into the typed tables of `stage`.
 
-How one part is read belongs to batches.py, merging into core to load.py.
+How one part is read belongs to batches.py, merging into core to session.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
+from pathlib import Path
 from queue import SimpleQueue
-
-import duckdb
 
 from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.store import Archive, Stored
 from pipelines.database.connection import Connection
 from pipelines.load.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged, read_waiting
-from pipelines.paths import Layout
+from pipelines.load.memory import LoadMemory
+from pipelines.recoup.endpoints import Kind
 
 # One gates in Python while the other's SQL is read by DuckDB: most statements of a batch keep one core busy.
 SIDE_BY_SIDE = 2
-LOAD_MEMORY = "280MB"
 
 
 class Stager:
@@ -28,15 +27,15 @@ class Stager:
     """
 
     def __init__(
-        self, con: Connection, connect: Callable[[], Connection], archive: Archive, layout: Layout, seed: int
+        self, con: Connection, connect: Callable[[], Connection], archive: Archive, scratch: Path, seed: int
     ) -> None:
         self._con = con
         self._connect = connect
         live = con.execute("select source_hash from core.tasks where deleted_at is null").fetchall()
-        self._scratch = layout.scratch
-        self._index = BodyIndex(layout.body_index, seed)
-        self._reader = BatchReader(archive, self._scratch, self._index, {row[0] for row in live}, seed)
-        self._allowed_memory: str | None = None
+        self._scratch = scratch
+        self._index = BodyIndex(scratch / "bodies.msgpack", seed)
+        self._reader = BatchReader(archive, scratch, self._index, {row[0] for row in live}, seed)
+        self.memory = LoadMemory(con)
         self.found = Staged()
 
     def stage(self, responses: Iterable[Stored]) -> None:
@@ -59,15 +58,15 @@ class Stager:
             for part in first:
                 self.found.add(self._reader.read(self._con, part))
         if self.found.waiting:
-            self.give_memory()
+            self.memory.give_back()
             read_waiting(self._con, self.found)
-            self._spare_memory()
+            self.memory.spare()
 
     def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
         sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
         # These threads are the parallelism: DuckDB's own beside them only get into each other's way.
         self._con.execute("set threads = 1")
-        self._spare_memory()
+        self.memory.spare()
         idle: SimpleQueue[Connection] = SimpleQueue()
         for session in sessions:
             idle.put(session)
@@ -86,34 +85,14 @@ class Stager:
         finally:
             for session in sessions[1:]:
                 session.close()
-            # Much to merge: the file was small when it was opened (warehouse.py), and will not be.
+            # Much to merge: the file was small when it was opened (database/connection.py), and will not be.
             self._con.execute("reset threads")
-
-    def _spare_memory(self) -> None:
-        """Let a large load spill early: given more memory, DuckDB keeps more of it, and is no faster for it."""
-        allowed, enough = self._con.execute(
-            "select parse_formatted_bytes(current_setting('memory_limit')), parse_formatted_bytes(?)", [LOAD_MEMORY]
-        ).fetchone() or (0, 0)
-        if enough < allowed:
-            self._allowed_memory = f"{allowed}B"
-            try:
-                self._con.execute(f"set memory_limit = '{LOAD_MEMORY}'")
-            except duckdb.OutOfMemoryException:
-                self.give_memory()  # more is in use than can be freed now, yet DuckDB has lowered the limit
-
-    def give_memory(self) -> bool:
-        """Allow all memory again, for what needs more or when the load is over; False when nothing was held back."""
-        if self._allowed_memory is None:
-            return False
-        self._con.execute(f"set memory_limit = '{self._allowed_memory}'")
-        self._allowed_memory = None
-        return True
 
 
 def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
     """Yield the answers that hold tasks; those that hold runs are read after them, as a run needs its task."""
     for stored in responses:
-        if stored.status == 200 and stored.kind == "tasks":
+        if stored.status == 200 and stored.kind is Kind.TASKS:
             yield stored
         elif stored.status == 200:
             runs.append(stored)

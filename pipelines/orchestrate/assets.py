@@ -4,11 +4,13 @@ A step costs about 0.1 s of event writes, so tables share one. What the steps do
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
+from pipelines.load.poll_rows import PollSummary
 from pipelines.nightly import refuse_failed
 from pipelines.orchestrate.resources import Pipeline, told_in_one_line
 from pipelines.report.publish_hook import REPORT_NAME
@@ -52,7 +54,7 @@ def core_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
             f"{summary.new_run_count} new runs, {summary.missing_run_count} missing"
         )
         for model in tables:
-            more = _poll_metadata(summary.row) if model.name == "polls" else {}
+            more = _poll_metadata(summary) if model.name == "polls" else {}
             yield _result(model, row_counts[model.key], more)
 
     return core
@@ -183,7 +185,7 @@ def _result(model: Model, row_count: int, more: dict[str, Any]) -> "dg.Materiali
     return dg.MaterializeResult(asset_key=asset_key(model.key), metadata={"dagster/row_count": row_count} | more)
 
 
-def _poll_metadata(row: dict[str, Any]) -> dict[str, Any]:
+def _poll_metadata(summary: PollSummary) -> dict[str, Any]:
     """Take the counts and the state of a poll; nothing that came out of a response body."""
-    counts = {name: value for name, value in row.items() if name.endswith("_count")}
-    return {"poll_id": row["poll_id"], "status": row["status"], "source": row["source"]} | counts
+    counts = {name: value for name, value in asdict(summary).items() if name.endswith("_count")}
+    return {"poll_id": summary.poll_id, "status": summary.status, "source": summary.source} | counts

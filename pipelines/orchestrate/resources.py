@@ -12,7 +12,8 @@ import dagster as dg
 from pipelines.clock import Clock, utc_now
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
-from pipelines.ingest.poll import PollSummary, poll
+from pipelines.ingest.poll import poll
+from pipelines.load.poll_rows import PollSummary
 from pipelines.publish.publisher import count_rows, publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient

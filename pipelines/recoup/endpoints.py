@@ -2,12 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from enum import StrEnum
 from urllib.parse import quote
 
-Kind = Literal["tasks", "runs", "run"]
 TASKS_PATH = "/api/tasks"
 RUNS_PATH = "/api/tasks/runs"
+
+
+class Kind(StrEnum):
+    """What was asked for: the tasks of an account, its listing of runs, or one run with its details."""
+
+    TASKS = "tasks"
+    RUNS = "runs"
+    RUN = "run"
+
+    @property
+    def listed(self) -> str:
+        """The key of the answer that holds the list of objects."""
+        return "tasks" if self is Kind.TASKS else "runs"
+
+    @property
+    def level(self) -> str:
+        """What one object of the list is."""
+        return "task" if self is Kind.TASKS else "run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +41,18 @@ class Request:
     ) -> "Request":
         """List the tasks of an account (of the key's own account when None)."""
         named = (("id", task_id), ("account_id", account_id), ("artist_account_id", artist_account_id))
-        return cls("tasks", TASKS_PATH, tuple((name, value) for name, value in named if value))
+        return cls(Kind.TASKS, TASKS_PATH, tuple((name, value) for name, value in named if value))
 
     @classmethod
     def runs(cls, account_id: str | None, limit: int = 100) -> "Request":
         """List an account's tagged runs of the last seven days, newest first, at most 100."""
         account = (("account_id", account_id),) if account_id else ()
-        return cls("runs", RUNS_PATH, (*account, ("limit", str(limit))))
+        return cls(Kind.RUNS, RUNS_PATH, (*account, ("limit", str(limit))))
 
     @classmethod
     def run(cls, run_id: str) -> "Request":
         """Retrieve one run with its details."""
-        return cls("run", RUNS_PATH, (("runId", run_id),))
+        return cls(Kind.RUN, RUNS_PATH, (("runId", run_id),))
 
     @property
     def label(self) -> str:

@@ -33,7 +33,7 @@ def passes(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> bool:
 def _translate(declared: Any, known: dict[Any, Any]) -> Any:
     """Return the msgspec type that accepts no more than pydantic does. Raises TypeError where it knows none."""
     origin, arguments = get_origin(declared), get_args(declared)
-    if declared is contract.Opaque:
+    if declared in (contract.Opaque, contract.Ignored):
         return Any
     if declared in (str, bool, int, float, NoneType):
         return declared

@@ -62,7 +62,7 @@ REASON_LENGTH = 300
 HEAD_BYTES = 256
 
 
-def split(body: bytes, kind: str, where: str) -> list[bytes]:
+def split(body: bytes, kind: Kind, where: str) -> list[bytes]:
     """Return the raw JSON of each task (or run) of a response body.
 
     Raises BadPayload when the body is not JSON, was cut, or does not hold a list of them.
@@ -71,9 +71,9 @@ def split(body: bytes, kind: str, where: str) -> list[bytes]:
         envelope = _ENVELOPE.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadPayload(f"{where}: the body is not the documented JSON; the poll was not loaded") from error
-    parts = envelope.tasks if kind == "tasks" else envelope.runs
+    parts = getattr(envelope, kind.listed)
     if envelope.status != "success" or isinstance(parts, msgspec.UnsetType):
-        raise BadPayload(f"{where}: the answer holds no list of {kind}; the poll was not loaded")
+        raise BadPayload(f"{where}: the answer holds no list of {kind.listed}; the poll was not loaded")
     return [bytes(part) for part in parts]
 
 
@@ -81,19 +81,19 @@ def kind_of(body: bytes) -> Kind:
     """Tell which endpoint a saved body came from: tasks, the runs listing, or one retrieved run."""
     head = body[:HEAD_BYTES]
     if b'"tasks"' in head.partition(b'"runs"')[0] or b'"runs"' not in body:
-        return "tasks"
+        return Kind.TASKS
     try:
         runs = _ENVELOPE.decode(body).runs
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return "tasks"
+        return Kind.TASKS
     if isinstance(runs, msgspec.UnsetType):
-        return "tasks"
-    return "run" if len(runs) == 1 and b'"attemptCount"' in bytes(runs[0]) else "runs"
+        return Kind.TASKS
+    return Kind.RUN if len(runs) == 1 and b'"attemptCount"' in bytes(runs[0]) else Kind.RUNS
 
 
-def gate(raws: Sequence[tuple[int, bytes]], kind: str) -> Gated:
+def gate(raws: Sequence[tuple[int, bytes]], kind: Kind) -> Gated:
     """Validate the objects of one body: nearly all pass the first look, the others are judged by pydantic."""
-    decoder = fast_contract.TASK if kind == "tasks" else fast_contract.RUN
+    decoder = fast_contract.TASK if kind is Kind.TASKS else fast_contract.RUN
     gated = Gated()
     for index, raw in raws:
         if fast_contract.passes(raw, decoder):

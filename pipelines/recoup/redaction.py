@@ -1,21 +1,13 @@
-"""What may leave the archive: the hash key, its pads for SQL, and the redaction of quarantined JSON.
+"""What quarantine may show of refused JSON: its shape, and values that are harmless. No table is known here.
 
-The per-column policy itself is applied by sql/flatten; no table is known here.
+The hashes of private columns belong to load/hash_key.py and sql/flatten.
 """
 
-import hashlib
-import os
 import re
-import secrets
-from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
 
-from pipelines.paths import PRIVATE_FILE_MODE
-
-HMAC_BLOCK = 64
 SAFE_TEXT = frozenset(
     [
         "id",
@@ -49,30 +41,6 @@ SAFE_NUMBERS = frozenset(["costInCents", "baseCostInCents", "durationMs", "depth
 OPENED = frozenset(["recent_runs", "attempts", "env", "schedule", "generator", "tags", "upcoming"])
 # One word, or a cron expression: prose, addresses and long texts are none.
 _HARMLESS = re.compile(r"[\w.:+/-]{1,64}|[\d*,/#?LW-]+( [\w*,/#?-]+){4,5}")
-
-
-def hash_key(configured: SecretStr | None, key_file: Path) -> bytes:
-    """Return RECOUP_PRIVACY_KEY, or this warehouse's own random key, made on first use."""
-    if configured is not None:
-        return configured.get_secret_value().encode()
-    try:
-        descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE)
-    except FileExistsError:
-        return key_file.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return key_file.read_bytes()
-
-
-def hmac_pads(key: bytes) -> tuple[bytes, bytes]:
-    """Return the inner and outer pad of HMAC-SHA256, so that SQL can hash columns with the key."""
-    block = (hashlib.sha256(key).digest() if len(key) > HMAC_BLOCK else key).ljust(HMAC_BLOCK, b"\0")
-    return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
-
-
-def hash_seed(key: bytes) -> int:
-    """Return a 64-bit seed for the hashes that notice change, so that they tell nothing without the key."""
-    return int.from_bytes(hashlib.sha256(b"change" + key).digest()[:8], "big")
 
 
 def redact(raw: bytes) -> str:

@@ -12,7 +12,7 @@ import httpx
 import msgspec
 
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable
-from pipelines.recoup.endpoints import Request
+from pipelines.recoup.endpoints import Kind, Request
 from pipelines.recoup.gate import Envelope
 
 NOT_A_UUID = "Failed to fetch scheduled actions: invalid input syntax for type uuid"
@@ -84,15 +84,16 @@ def check_body(request: Request, body: bytes) -> None:
         raise BadPayload(f"{where}: {what} ({len(body):,} bytes); try again, or check RECOUP_API_URL") from None
     if envelope.status != "success":
         raise BadPayload(f"{where}: 200 with status error{_named(phrase_in(body))}; try again later")
-    if (envelope.tasks if request.kind == "tasks" else envelope.runs) is msgspec.UNSET:
-        wanted = "tasks" if request.kind == "tasks" else "runs"
-        raise BadPayload(f"{where}: 200 without a list of {wanted}; does RECOUP_API_URL name the API itself?")
+    if getattr(envelope, request.kind.listed) is msgspec.UNSET:
+        raise BadPayload(
+            f"{where}: 200 without a list of {request.kind.listed}; does RECOUP_API_URL name the API itself?"
+        )
 
 
 def check_status(request: Request, answer: httpx.Response, start: bytes, now: datetime) -> None:
     """Raise what any status but 200 means. `start` is the beginning of the body."""
     status, phrase = answer.status_code, phrase_in(start)
-    if request.kind == "run" and phrase == NOT_FOUND and status in (404, 500):
+    if request.kind is Kind.RUN and phrase == NOT_FOUND and status in (404, 500):
         raise RunNotFound(f"GET {request.label}: the API knows no such run; nothing to do")
     where, what = f"GET {request.label}", f"{status}{_named(phrase)}"
     if status == HTTPStatus.UNAUTHORIZED:

@@ -14,22 +14,32 @@ from read_json(
     maximum_object_size = getvariable('largest_line'),
     columns = {
         n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', w: 'INTEGER', h: 'VARCHAR',
-        t: 'STRUCT(
-            id VARCHAR, title VARCHAR, prompt VARCHAR, schedule VARCHAR, account_id VARCHAR, artist_account_id VARCHAR,
-            enabled BOOLEAN, trigger_schedule_id VARCHAR, model VARCHAR, last_run TIMESTAMPTZ, next_run TIMESTAMPTZ,
-            created_at TIMESTAMPTZ, updated_at TIMESTAMPTZ, upcoming TIMESTAMPTZ[], timezone VARCHAR,
-            owner_email VARCHAR, trigger_lookup_failed BOOLEAN, artist_name VARCHAR, recent_runs {run_struct}[]
-        )'
+        t: '{task_type}'
     }
 );
 
-insert into stage.tasks
-with texts as (
+insert into stage.tasks by name
+with scrubbed as (
 
     select
         *,
         scrubbed_texts([t.title, t.schedule, t.timezone, t.artist_name, t.model]) as texts
     from batch
+
+),
+
+named as (
+
+    select
+        * exclude (texts),
+        {
+            title: texts[1],
+            schedule: texts[2],
+            timezone: texts[3],
+            artist_name: texts[4],
+            model: texts[5]
+        } as texts
+    from scrubbed
 
 )
 
@@ -38,32 +48,32 @@ select
     position,
     task_hash,
     observed_at,
-    t.id,
-    texts[1],
-    texts[2],
-    texts[3],
-    t.account_id,
-    t.artist_account_id,
-    texts[4],
-    t.enabled,
-    t.trigger_schedule_id,
-    texts[5],
-    keyed_hash(t.owner_email),
-    case when is_kept('owner_email') then t.owner_email end,
-    keyed_hash(t.prompt),
-    length(t.prompt),
-    case when is_kept('prompt') then t.prompt end,
-    t.last_run,
-    t.next_run,
-    t.created_at,
-    t.updated_at,
-    t.trigger_lookup_failed,
-    t.upcoming,
-    coalesce(window_count, len(t.recent_runs), 0),
-    list_transform(coalesce(t.recent_runs, []), lambda run: run.id),
-    list_min(list_transform(t.recent_runs, lambda run: run.createdAt)),
-    list_max(list_transform(t.recent_runs, lambda run: run.createdAt))
-from texts;
+    t.id as task_id,
+    texts.title as title,
+    texts.schedule as schedule,
+    texts.timezone as timezone,
+    t.account_id as account_id,
+    t.artist_account_id as artist_account_id,
+    texts.artist_name as artist_name,
+    t.enabled as is_enabled_reported,
+    t.trigger_schedule_id as schedule_id,
+    texts.model as model,
+    keyed_hash(t.owner_email) as owner_email_hash,
+    case when is_kept('owner_email') then t.owner_email end as owner_email,
+    keyed_hash(t.prompt) as prompt_hash,
+    length(t.prompt) as prompt_length,
+    case when is_kept('prompt') then t.prompt end as prompt,
+    t.last_run as last_run_reported_at,
+    t.next_run as next_run_reported_at,
+    t.created_at as created_at,
+    t.updated_at as updated_at,
+    t.trigger_lookup_failed as is_trigger_lookup_failed,
+    t.upcoming as upcoming,
+    coalesce(window_count, len(t.recent_runs), 0) as run_count,
+    list_transform(coalesce(t.recent_runs, []), lambda run: run.id) as window_run_ids,
+    list_min(list_transform(t.recent_runs, lambda run: run.createdAt)) as window_oldest_run_at,
+    list_max(list_transform(t.recent_runs, lambda run: run.createdAt)) as window_newest_run_at
+from named;
 
 -- A view: the rows are as wide as the answer, and kept a second time they would double what a batch takes.
 create or replace temp view run_batch as

@@ -1,6 +1,6 @@
 -- From run_batch (whatever endpoint it came from) to typed rows. Money goes text -> DECIMAL, so that it never is a DOUBLE.
 insert into stage.runs by name
-with cleaned as (
+with scrubbed as (
 
     select
         *,
@@ -28,6 +28,33 @@ with cleaned as (
         ) as texts
     from run_batch
 
+),
+
+-- Named here, right below the list, so that nobody counts positions further down.
+cleaned as (
+
+    select
+        * exclude (texts),
+        {
+            env_name: texts[1],
+            version: texts[2],
+            idempotency_key: texts[3],
+            batch_id: texts[4],
+            trigger_function: texts[5],
+            ttl: texts[6],
+            region: texts[7],
+            task_kind: texts[8],
+            error_name: texts[9],
+            error_message: texts[10],
+            metadata: texts[11],
+            schedule_external_id: texts[12],
+            schedule_deduplication_key: texts[13],
+            schedule_expression: texts[14],
+            schedule_description: texts[15],
+            tags: texts[16:]
+        } as texts
+    from scrubbed
+
 )
 
 select
@@ -42,7 +69,7 @@ select
     coalesce(s.is_final, false) as is_final,
     r.isTest as is_test,
     r.env.id as env_id,
-    texts[1] as env_name,
+    texts.env_name as env_name,
     r.env.name = 'prod' as is_production,
     keyed_hash(r.env."user") as env_user_hash,
     case when is_kept('env_user') then r.env."user" end as env_user,
@@ -56,20 +83,20 @@ select
     r.baseCostInCents::decimal(38, 20) as invocation_cents,
     r.durationMs as duration_ms,
     r.depth as depth,
-    texts[2] as version,
-    texts[3] as idempotency_key,
-    texts[4] as batch_id,
-    texts[5] as trigger_function,
-    texts[6] as ttl,
-    texts[7] as region,
-    texts[8] as task_kind,
+    texts.version as version,
+    texts.idempotency_key as idempotency_key,
+    texts.batch_id as batch_id,
+    texts.trigger_function as trigger_function,
+    texts.ttl as ttl,
+    texts.region as region,
+    texts.task_kind as task_kind,
     r.attemptCount as attempt_count,
-    texts[9] as error_name,
-    texts[10] as error_message,
+    texts.error_name as error_name,
+    texts.error_message as error_message,
     keyed_hash(error_text(r.error, 'stackTrace')) as stack_trace_hash,
     length(error_text(r.error, 'stackTrace')) as stack_trace_length,
     case when is_kept('stack_trace') then error_text(r.error, 'stackTrace') end as stack_trace,
-    texts[11]::json as metadata,
+    texts.metadata::json as metadata,
     keyed_hash(r.payload::varchar) as payload_hash,
     length(r.payload::varchar) as payload_length,
     case when is_kept('payload') then r.payload end as payload,
@@ -79,10 +106,10 @@ select
     json_extract_string(r.relatedRuns, '$.root.id') as related_root_run_id,
     json_extract_string(r.relatedRuns, '$.parent.id') as related_parent_run_id,
     json_extract_string(r.relatedRuns, '$.children[*].id') as related_child_run_ids,
-    texts[12] as schedule_external_id,
-    texts[13] as schedule_deduplication_key,
-    texts[14] as schedule_expression,
-    texts[15] as schedule_description,
+    texts.schedule_external_id as schedule_external_id,
+    texts.schedule_deduplication_key as schedule_deduplication_key,
+    texts.schedule_expression as schedule_expression,
+    texts.schedule_description as schedule_description,
     r.isQueued as is_queued,
     r.isExecuting as is_executing,
     r.isWaiting as is_waiting,
@@ -95,7 +122,7 @@ select
     observed_at as first_observed_at,
     observed_at as last_observed_at,
     case when r.attemptCount is not null or r.triggerFunction is not null then observed_at end as details_observed_at,
-    case when r.tags is not null then texts[16:] end as tags
+    case when r.tags is not null then texts.tags end as tags
 from cleaned
 left join core.statuses as s
     on s.status = r.status;

@@ -12,12 +12,21 @@ with unnested as (
 
 ),
 
-cleaned as (
+scrubbed as (
 
     select
         *,
         scrubbed_texts([error_text(a.error, 'name'), error_text(a.error, 'message')]) as texts
     from unnested
+
+),
+
+cleaned as (
+
+    select
+        * exclude (texts),
+        {error_name: texts[1], error_message: texts[2]} as texts
+    from scrubbed
 
 )
 
@@ -32,8 +41,8 @@ select
     a.updatedAt as updated_at,
     a.startedAt as started_at,
     a.completedAt as completed_at,
-    texts[1] as error_name,
-    texts[2] as error_message,
+    texts.error_name as error_name,
+    texts.error_message as error_message,
     keyed_hash(error_text(a.error, 'stackTrace')) as stack_trace_hash,
     length(error_text(a.error, 'stackTrace')) as stack_trace_length,
     case when is_kept('stack_trace') then error_text(a.error, 'stackTrace') end as stack_trace,

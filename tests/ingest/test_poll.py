@@ -190,7 +190,7 @@ KILLED = """
         "after the body, before its ledger line": (store.Archive, "keep"),
         "before the end of the ledger": (store.PollWriter, "finish"),
         "after the ledger, before the merge": (session.LoadSession, "commit"),
-        "inside the transaction": (session, "write_ledger"),
+        "inside the transaction": (session, "write_poll"),
     }[where]
     keep = store.Archive.keep
     setattr(owner, name, (lambda self, body: (keep(self, body), die())) if name == "keep" else die)

@@ -27,7 +27,7 @@ def test_what_ran_between_the_last_look_and_the_deletion_is_missing(tmp_path: Pa
     source.advance(NOON + timedelta(minutes=5))
     bench.poll(NOON + timedelta(minutes=5), [task("other"), source.task(NOON + timedelta(minutes=5))])
     row = bench.poll(NOON + timedelta(hours=2, minutes=30), [task("other")])
-    assert (row["deleted_task_count"], row["missing_run_count"]) == (1, 2)
+    assert (row.deleted_task_count, row.missing_run_count) == (1, 2)
     gap = bench.rows("from core.coverage_gaps")[0]
     assert (gap["cause"], gap["to_at"]) == ("schedule_replaced", NOON + timedelta(hours=2, minutes=30))
 
@@ -86,7 +86,7 @@ def test_each_gap_says_why(tmp_path: Path, between: str, cause: str) -> None:
     source.advance(middle)
     if between == "outage":
         row = bench.poll(middle, [source.task(middle, outage=True)])
-        assert (row["status"], row["suspect_reasons"]) == ("suspect", ["lookup_failed_or_empty"])
+        assert (row.status, row.suspect_reasons) == ("suspect", ["lookup_failed_or_empty"])
     elif between == "failed":
         bench.load(bench.archive_poll(middle, end=PollEnd(middle, False, "Unreachable", "no answer")))
     elif between == "replace":

@@ -35,7 +35,7 @@ def test_the_same_bytes_again_change_nothing_but_the_observation(bench: Bench) -
     before = bench.dump("polls", "responses", "task_observations", "tasks")
     row = bench.poll(NOON + HOUR, tasks)
     assert bench.dump("polls", "responses", "task_observations", "tasks") == before
-    assert (row["unchanged_task_count"], row["new_run_count"], row["changed_run_count"]) == (2, 0, 0)
+    assert (row.unchanged_task_count, row.new_run_count, row.changed_run_count) == (2, 0, 0)
     assert bench.one("select count(*) from core.task_observations") == 4
     assert bench.one("select min(last_seen_at) from core.tasks") == NOON + HOUR
 
@@ -78,7 +78,7 @@ def test_one_bad_run_costs_itself_alone(bench: Bench) -> None:
         ("tasks[0].recent_runs[1]", "run", "task_1", "run_bad"),
         ("tasks[1]", "task", "task_2", None),
     ]
-    assert row["quarantined_count"] == 2
+    assert row.quarantined_count == 2
     assert "owner@label.example" not in json.dumps(rejects)
     assert bench.one("select window_run_count from core.tasks where task_id = 'task_1'") == 3
 

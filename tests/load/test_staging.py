@@ -10,6 +10,7 @@ from pipelines.archive.store import PollRecord
 from pipelines.database import connection
 from pipelines.errors import BadSettings
 from pipelines.load import batches, stage
+from pipelines.load import memory as memory_module
 from pipelines.load import session as load_session
 from pipelines.load.session import LoadSession
 from pipelines.load.sql_steps import run_flatten
@@ -31,7 +32,7 @@ def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> Bench:
 
 def staged(bench: Bench, *contents: bytes) -> tuple[LoadSession, PollRecord]:
     record = bench.archive_poll(NOON, *contents)
-    session = LoadSession(bench.con, bench.archive, bench.settings, record.start)
+    session = bench.loader().session(record.start)
     session.stage(record.responses)
     return session, record
 
@@ -87,7 +88,7 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
 
     monkeypatch.setattr(stage, "read_waiting", spied)
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
-    monkeypatch.setattr(stage, "LOAD_MEMORY", "40MB")
+    monkeypatch.setattr(memory_module, "ENOUGH", "40MB")
     large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 10 * 1024 * 1024)])]) for n in range(3)]
     bench = Bench(tmp_path)
     bench.con.execute("set memory_limit = '1GB'")
@@ -102,7 +103,7 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
 
 def test_a_limit_that_cannot_be_had_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
-    monkeypatch.setattr(stage, "LOAD_MEMORY", "1KB")
+    monkeypatch.setattr(memory_module, "ENOUGH", "1KB")
     bench = Bench(tmp_path)
     bench.con.execute("set memory_limit = '1GB'")
     session, record = staged(bench, *bodies(3))
@@ -121,7 +122,7 @@ def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
     bench.con.execute("set memory_limit = '1GB'")
 
     def scarce(con: duckdb.DuckDBPyConnection, name: str) -> None:
-        if name == "12_add_runs":
+        if name == "20_insert_new_runs":
             limits_met.append(limits(bench)["memory"])
             if limits_met[-1] < needed:
                 raise duckdb.OutOfMemoryException("none left")
@@ -130,7 +131,7 @@ def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
     monkeypatch.setattr(load_session, "run_flatten", scarce)
     with nullcontext() if needed < 1_000_000_000 else pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
         row = bench.load(bench.archive_poll(NOON, *bodies(3)))
-        assert (row["new_task_count"], row["new_run_count"]) == (9, 9)
+        assert (row.new_task_count, row.new_run_count) == (9, 9)
     assert len(limits_met) == 2
     assert bench.one("select count(*) from core.runs") == (9 if needed < 1_000_000_000 else 0)
     assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)

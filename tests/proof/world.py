@@ -16,7 +16,7 @@ from pipelines.database.core_schema import apply_core
 from pipelines.errors import RecoupError
 from pipelines.ingest.poll import task_requests
 from pipelines.ingest.recovery import recover
-from pipelines.load.session import LoadSession, load_record
+from pipelines.load.session import Loader
 from pipelines.recoup.client import RecoupClient
 from pipelines.schedule import poll_interval
 from pipelines.settings import Settings
@@ -122,7 +122,8 @@ class World:
             self.con = self._connect()
         scope = {"source": "simulator", "is_full_scope": True, "account_ids": list(self.settings.account_ids)}
         writer = self.archive.start_poll(at, **scope)
-        session = LoadSession(self.con, self.archive, self.settings, writer.record.start)
+        loader = Loader.of(self.con, self.settings)
+        session = loader.session(writer.record.start)
         _leave_texts_alone(self.con)
         clock = lambda: at  # noqa: E731
         transport = SimulatorTransport(self.simulator)
@@ -133,11 +134,11 @@ class World:
             except RecoupError as error:
                 self.failed_count += 1
                 record = writer.finish(PollEnd(at, False, type(error).__name__, str(error)))
-                load_record(self.con, self.archive, self.settings, record)
+                loader.load(record)
                 return
             note = recover(session, writer, client, self.settings, clock) if self.details == "auto" else None
-        row = session.commit(writer.finish(PollEnd(at, True, recovery_note=note)))
-        self.suspect_count += row["status"] == "suspect"
+        summary = session.commit(writer.finish(PollEnd(at, True, recovery_note=note)))
+        self.suspect_count += summary.status == "suspect"
 
 
 def _leave_texts_alone(con: duckdb.DuckDBPyConnection) -> None:

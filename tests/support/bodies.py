@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from pipelines.archive.store import Archive, PollEnd, PollRecord
 from pipelines.database.core_schema import apply_core
-from pipelines.load.session import load_record
+from pipelines.load.poll_rows import PollSummary
+from pipelines.load.session import Loader
 from pipelines.recoup.endpoints import Request, Response
 from pipelines.settings import Settings
 
@@ -103,12 +104,15 @@ class Bench:
             writer.add(Response(requests[kind], 200, content, at, at, 1))
         return writer.finish(end or PollEnd(at, True))
 
-    def poll(self, at: datetime, tasks: Sequence[dict[str, Any]], **scope: Any) -> dict[str, Any]:
+    def poll(self, at: datetime, tasks: Sequence[dict[str, Any]], **scope: Any) -> PollSummary:
         """Load tasks as one poll; return its row of core.polls."""
         return self.load(self.archive_poll(at, body(tasks), **scope))
 
-    def load(self, record: PollRecord) -> dict[str, Any]:
-        return load_record(self.con, self.archive, self.settings, record)
+    def load(self, record: PollRecord) -> PollSummary:
+        return self.loader().load(record)
+
+    def loader(self) -> Loader:
+        return Loader.of(self.con, self.settings)
 
     def replay(self) -> "Bench":
         """Return another bench over the same archive, loaded anew in poll order."""

@@ -14,7 +14,7 @@ from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import count, place
 
 if TYPE_CHECKING:
-    from pipelines.ingest.poll import PollSummary
+    from pipelines.load.poll_rows import PollSummary
     from pipelines.publish.snapshots import Snapshot
     from pipelines.transform.checks import CheckResult
 
@@ -146,22 +146,21 @@ def rebuild() -> None:
 
 def tell_poll(summary: "PollSummary") -> None:
     """Say in a line or two what a poll brought, and what is odd about it."""
-    row = summary.row
     click.echo(
-        f"poll {row['status']}: {count(row['task_count'], 'task')} ({row['new_task_count']:,} new), "
-        f"{count(row['run_count'], 'run')} in view ({row['new_run_count']:,} new), "
-        f"{count(row['missing_run_count'], 'run')} lost since the last poll"
+        f"poll {summary.status}: {count(summary.task_count, 'task')} ({summary.new_task_count:,} new), "
+        f"{count(summary.run_count, 'run')} in view ({summary.new_run_count:,} new), "
+        f"{count(summary.missing_run_count, 'run')} lost since the last poll"
     )
-    for reason in row["suspect_reasons"]:
+    for reason in summary.suspect_reasons:
         click.echo(f"  suspect: {reason}", err=True)
-    if row["deletions_withheld_count"]:
+    if summary.deletions_withheld_count:
         click.echo(
-            f"  {row['deletions_withheld_count']:,} tasks vanished at once and are not marked deleted; "
+            f"  {summary.deletions_withheld_count:,} tasks vanished at once and are not marked deleted; "
             "if that is right: recoup-warehouse poll --accept-deletions",
             err=True,
         )
-    if row["quarantined_count"]:
-        click.echo(f"  {count(row['quarantined_count'], 'reject')} in core.quarantine, with the reason", err=True)
+    if summary.quarantined_count:
+        click.echo(f"  {count(summary.quarantined_count, 'reject')} in core.quarantine, with the reason", err=True)
 
 
 def tell_checks(results: Sequence["CheckResult"]) -> None:

@@ -165,10 +165,10 @@ where task_id in (
         or o.schedule_id is null
 );
 
-insert into core.upcoming_ticks
+insert into core.upcoming_ticks by name
 select distinct
-    i.task_id,
-    tick.tick_at,
-    i.observed_at
+    i.task_id as task_id,
+    tick.tick_at as tick_at,
+    i.observed_at as announced_at
 from incoming as i,
     unnest(i.upcoming) as tick(tick_at);

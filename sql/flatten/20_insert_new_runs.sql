@@ -1,12 +1,12 @@
 -- Runs, tags and attempts that are met for the first time and once only, which is most of them: they go in as they are.
--- Whatever has more than one candidate is left to 13_fold_runs.sql. Run ids begin with their time, so that DuckDB skips
+-- Whatever has more than one candidate is left to 21_upsert_runs.sql. Run ids begin with their time, so that DuckDB skips
 -- most of the history when it looks for them. A row of the listing alone names no task, so it would count as a run of
 -- nobody while its tick counts as missing: it waits until the run itself was asked for.
 create or replace temp table known_runs as
 select * from core.runs
 where run_id in (select run_id from stage.runs);
 
-create or replace temp table folded_ids as
+create or replace temp table upserted_ids as
 select run_id from known_runs
 union
 select run_id
@@ -15,10 +15,10 @@ group by run_id
 having count(*) > 1
     and bool_or(found_by <> 'listing');
 
-create or replace temp table folded_attempt_ids as
+create or replace temp table upserted_attempt_ids as
 select attempt_id
 from stage.attempts
-where run_id in (select run_id from folded_ids)
+where run_id in (select run_id from upserted_ids)
 union
 select attempt_id
 from stage.attempts
@@ -29,18 +29,18 @@ insert into core.runs by name
 select * exclude (response_number, position, tags)
     replace (compute_cents + invocation_cents as total_cents)
 from stage.runs
-where run_id not in (select run_id from folded_ids)
+where run_id not in (select run_id from upserted_ids)
     and found_by <> 'listing';
 
-insert into core.run_tags
+insert into core.run_tags by name
 select
     run_id,
-    unnest(list_distinct(tags))
+    unnest(list_distinct(tags)) as tag
 from stage.runs
-where run_id not in (select run_id from folded_ids)
+where run_id not in (select run_id from upserted_ids)
     and found_by <> 'listing';
 
 insert into core.attempts by name
 select * exclude (response_number, position)
 from stage.attempts
-where attempt_id not in (select attempt_id from folded_attempt_ids);
+where attempt_id not in (select attempt_id from upserted_attempt_ids);

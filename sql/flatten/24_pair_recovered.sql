@@ -14,7 +14,7 @@ from core.missing_runs
 where recovered_run_id is null
     and gap_id in (select gap_id from core.coverage_gaps where detected_poll_id = getvariable('poll_id'));
 
-create or replace temp table healed as
+create or replace temp table paired as
 with candidates as (
 
     select
@@ -63,7 +63,7 @@ qualify row_number() over (partition by task_id, tick_at order by distance, run_
 
 update core.missing_runs as m
 set recovered_run_id = h.run_id
-from healed as h
+from paired as h
 where m.task_id = h.task_id
     and m.tick_at = h.tick_at;
 
@@ -77,7 +77,7 @@ from (
     where gap_id in (
         select m.gap_id
         from core.missing_runs as m
-        inner join healed as h
+        inner join paired as h
             on h.task_id = m.task_id
             and h.tick_at = m.tick_at
     )

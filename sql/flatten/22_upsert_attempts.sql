@@ -1,7 +1,7 @@
--- Attempts fold like runs.
+-- Attempts are upserted like runs.
 create or replace temp table known_attempts as
 select * from core.attempts
-where run_id in (select run_id from stage.attempts where attempt_id in (select attempt_id from folded_attempt_ids));
+where run_id in (select run_id from stage.attempts where attempt_id in (select attempt_id from upserted_attempt_ids));
 
 create or replace temp table merged_attempts as
 select * from core.attempts limit 0;
@@ -13,7 +13,7 @@ with candidates as (
         true as is_staged,
         *
     from stage.attempts
-    where attempt_id in (select attempt_id from folded_attempt_ids)
+    where attempt_id in (select attempt_id from upserted_attempt_ids)
 
     union all by name
 
@@ -23,7 +23,7 @@ with candidates as (
         0 as position,
         *
     from known_attempts
-    where attempt_id in (select attempt_id from folded_attempt_ids)
+    where attempt_id in (select attempt_id from upserted_attempt_ids)
 
 ),
 

@@ -11,7 +11,7 @@ with candidates as (
         true as is_staged,
         * exclude (tags)
     from stage.runs
-    where run_id in (select run_id from folded_ids)
+    where run_id in (select run_id from upserted_ids)
 
     union all by name
 
@@ -36,7 +36,7 @@ turns as (
 
 ),
 
-folded as (
+upserted as (
 
     select
         run_id,
@@ -61,10 +61,10 @@ folded as (
 )
 
 select *, compute_cents + invocation_cents as total_cents
-from folded;
+from upserted;
 
 -- Only those that differ are written again; that a run was seen again is not a difference.
-insert into changed_runs
+insert into changed_runs by name
 select run_id
 from (
     select * exclude (last_observed_at) from merged_runs
@@ -90,7 +90,7 @@ with newest as (
     from (
         select run_id, updated_at, tags
         from stage.runs
-        where run_id in (select run_id from folded_ids)
+        where run_id in (select run_id from upserted_ids)
             and tags is not null
         qualify row_number() over (
             partition by run_id
@@ -109,7 +109,7 @@ known as (
         run_id,
         list_sort(list(tag)) as tags
     from core.run_tags
-    where run_id in (select run_id from folded_ids)
+    where run_id in (select run_id from upserted_ids)
     group by run_id
 
 )
@@ -123,8 +123,8 @@ where n.tags is distinct from coalesce(k.tags, []);
 delete from core.run_tags
 where run_id in (select run_id from changed_tags);
 
-insert into core.run_tags
+insert into core.run_tags by name
 select
     run_id,
-    unnest(tags)
+    unnest(tags) as tag
 from changed_tags;
