@@ -8,61 +8,19 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pipelines.console import number_format
 from pipelines.console.result_format import aligned
 from pipelines.database.connection import Connection, open_published
+from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.settings import Settings
 
 WORST = 5
 PROGRAM = "recoup-warehouse"
 
 INFO = "select * from marts.warehouse_info"
-
-COUNTED_ATTEMPTS = """
-select
-    sum(attempt_count) as counted,
-    count(attempt_count) as run_count
-from core.runs
-"""
-
-SPEND = """
-select
-    sum(total_cents) as total_cents,
-    sum(wasted_cents) as wasted_cents,
-    sum(wasted_cents) / nullif(sum(total_cents), 0) as wasted_ratio,
-    sum(unpriced_run_count) as unpriced_run_count,
-    bool_and(is_final) as is_final
-from marts.spend_daily
-"""
-
-# A list that ranks does it by the lower bound: one failure of one run is no scandal yet.
-FAILS_MOST = """
-select
-    title,
-    failed_count_30d,
-    n_30d,
-    failure_ratio_30d,
-    failure_ratio_low_30d,
-    failure_ratio_high_30d,
-    runs_missing_count_30d
-from marts.task_health
-where failed_count_30d > 0 and deleted_at is null
-order by failure_ratio_low_30d desc, n_30d desc, task_id
-limit ?
-"""
-
-CAUSES = """
-select
-    cause,
-    count(*) as runs_missing_count
-from marts.missing_run_facts
-group by cause
-order by runs_missing_count desc
-"""
 
 CAUSE_WORDS = {
     "window_overflow": "pushed out of the window of five between two polls",
@@ -71,8 +29,6 @@ CAUSE_WORDS = {
     "source_outage": "hidden by an outage of the source",
     "not_polled": "while nobody polled",
 }
-
-Row = dict[str, Any]
 
 
 def print_summary(settings: Settings) -> None:
@@ -100,7 +56,7 @@ def program() -> str:
 
 def summary_lines(con: Connection) -> Iterator[str]:
     """Yield the summary, line by line."""
-    info = _row(con, INFO)
+    info = first_row(con.execute(INFO))
     yield click.style(_title(info), bold=True)
     yield ""
     for name, text in _facts(con, info):
@@ -119,11 +75,11 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     deleted = f", {info['deleted_task_count']:,} of them deleted since" if info["deleted_task_count"] else ""
     yield "tasks", f"{info['task_count']:,}{deleted}"
     yield "runs", _runs(info)
-    yield "attempts", _attempts(info, _row(con, COUNTED_ATTEMPTS))
-    yield "spend", _spend(_row(con, SPEND))
+    yield "attempts", _attempts(info, _ask(con, "counted_attempts"))
+    yield "spend", _spend(_ask(con, "spend"))
     yield "", "(Trigger.dev compute and invocation only, not the language model's bill)"
     yield "complete", _complete(info)
-    for cause, number in con.execute(CAUSES).fetchall():
+    for cause, number in con.execute(statement("summary", "missing_causes")).fetchall():
         yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
     if unknown := info["unknown_task_count"]:
         yield "", f"{number_format.count(unknown, 'task')} not watched up to now or to its end, so nobody can tell"
@@ -170,7 +126,7 @@ def _complete(info: Row) -> str:
 
 
 def _fails_most(con: Connection) -> Iterator[str]:
-    rows = con.execute(FAILS_MOST, [WORST]).fetchall()
+    rows = con.execute(statement("summary", "fails_most"), {"limit": WORST}).fetchall()
     if not rows:
         yield "No task failed in the last 30 days, as far as its runs were seen."
         return
@@ -184,8 +140,5 @@ def _fails_most(con: Connection) -> Iterator[str]:
         yield f"  {line}"
 
 
-def _row(con: Connection, query: str) -> Row:
-    cursor = con.execute(query)
-    names = [column[0] for column in cursor.description or ()]
-    row = cursor.fetchone()
-    return dict(zip(names, row, strict=True)) if row else {}
+def _ask(con: Connection, name: str) -> Row:
+    return first_row(con.execute(statement("summary", name)))

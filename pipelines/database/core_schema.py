@@ -10,13 +10,15 @@ from typing import Any
 
 import duckdb
 
+from pipelines.database.connection import Connection
+from pipelines.database.sql_text import literal
 from pipelines.errors import BadModel
 from pipelines.paths import SQL_DIR
 
 Columns = dict[str, tuple[tuple[str, str], ...]]
 
 
-def apply_core(con: duckdb.DuckDBPyConnection, sql_dir: Path = SQL_DIR) -> None:
+def apply_core(con: Connection, sql_dir: Path = SQL_DIR) -> None:
     """Create schemas, core tables, seeds and macros where they are missing. Cheap when nothing changed.
 
     Raises BadModel when a core table has other columns than its DDL says.
@@ -29,7 +31,7 @@ def apply_core(con: duckdb.DuckDBPyConnection, sql_dir: Path = SQL_DIR) -> None:
         _apply_seed(con, seed, columns)
 
 
-def core_columns(con: duckdb.DuckDBPyConnection) -> Columns:
+def core_columns(con: Connection) -> Columns:
     """Return name and type of each column of each core table, in order."""
     rows = con.execute(
         "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'core' "
@@ -67,7 +69,7 @@ def _refuse_other_columns(found: Columns, expected: Columns) -> None:
             )
 
 
-def _apply_seed(con: duckdb.DuckDBPyConnection, seed: Path, columns: Columns) -> None:
+def _apply_seed(con: Connection, seed: Path, columns: Columns) -> None:
     table = f"core.{seed.stem}"
     types = columns.get(seed.stem)
     if types is None:
@@ -84,6 +86,5 @@ def _seed_rows(seed: Path, _content: bytes, types: tuple[tuple[str, str], ...]) 
 
 
 def _seed_source(seed: Path, types: tuple[tuple[str, str], ...]) -> str:
-    structure = ", ".join(f"'{name}': '{data_type}'" for name, data_type in types)
-    path = str(seed).replace("'", "''")
-    return f"(from read_csv('{path}', header = true, columns = {{{structure}}}))"
+    structure = ", ".join(f"{literal(name)}: {literal(data_type)}" for name, data_type in types)
+    return f"(from read_csv({literal(seed)}, header = true, columns = {{{structure}}}))"

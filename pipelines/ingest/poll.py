@@ -14,6 +14,7 @@ from pipelines.archive.store import PollEnd, PollWriter, Stored
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
+from pipelines.database.sql_text import first_row
 from pipelines.errors import BadPayload, RecoupError
 from pipelines.ingest.recovery import recover
 from pipelines.ingest.simulated_marker import refuse_mixing
@@ -150,9 +151,7 @@ def _is_latest(con: Connection, poll_id: str) -> bool:
 
 def _summary_of(warehouse: Warehouse, settings: Settings, poll_id: str) -> PollSummary:
     with warehouse.open(settings.layout.work_file) as con:
-        cursor = con.execute("select * from core.polls where poll_id = ?", [poll_id])
-        names = [column[0] for column in cursor.description or ()]
-        row = dict(zip(names, cursor.fetchone() or (), strict=True))
+        row = first_row(con.execute("select * from core.polls where poll_id = ?", [poll_id]))
     return PollSummary(**row | {"http_statuses": json.loads(row["http_statuses"])})
 
 

@@ -12,6 +12,7 @@ import duckdb
 
 from pipelines.archive.store import Archive, PollRecord, PollStart, Stored
 from pipelines.database.connection import Connection, roll_back
+from pipelines.database.sql_text import first_row
 from pipelines.errors import BadSettings
 from pipelines.load.batches import NO_MEMORY, Staged
 from pipelines.load.coverage_gaps import record_gaps
@@ -142,9 +143,7 @@ class LoadSession:
 
     def _tallies(self) -> dict[str, Any]:
         run_flatten(self._con, "30_tallies")
-        cursor = self._con.execute("select * from tallies")
-        names = [column[0] for column in cursor.description or ()]
-        return dict(zip(names, cursor.fetchone() or (), strict=True))
+        return first_row(self._con.execute("select * from tallies"))
 
     def _sizes(self) -> tuple[int, int]:
         query = "select (select count(*) from core.tasks), (select count(*) from core.runs)"

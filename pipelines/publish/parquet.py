@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipelines.atomic_write import sync
 from pipelines.database.connection import Connection, open_published
+from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.errors import BadSettings
 from pipelines.paths import Layout
 from pipelines.publish.publisher import PUBLISHED_SCHEMAS
@@ -20,21 +21,6 @@ from pipelines.publish.publisher import PUBLISHED_SCHEMAS
 MANIFEST = "export.json"
 DAY = "date"
 Progress = Callable[[str, int, int], None]
-
-_TABLES = """
-    select
-        t.table_schema,
-        t.table_name,
-        coalesce(bool_or(c.column_name = $day and c.data_type = 'DATE'), false) as has_days
-    from information_schema.tables as t
-    inner join information_schema.columns as c
-        on c.table_schema = t.table_schema
-        and c.table_name = t.table_name
-    where t.table_catalog = current_database()
-        and list_contains($schemas, t.table_schema)
-    group by all
-    order by all
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +56,13 @@ def _number_of(con: Connection) -> int:
 
 
 def _write_tables(con: Connection, folder: Path, progress: Progress | None) -> Iterator[tuple[str, int]]:
-    tables = con.execute(_TABLES, {"day": DAY, "schemas": PUBLISHED_SCHEMAS}).fetchall()
+    tables = con.execute(statement("publish", "exported_tables"), {"day": DAY, "schemas": PUBLISHED_SCHEMAS}).fetchall()
     for done, (schema, table, has_days) in enumerate(tables):
         if progress:
             progress(f"{schema}.{table}", done, len(tables))
         target = folder / schema / table
         target.mkdir(parents=True)
-        yield f"{schema}.{table}", _write_table(con, f'"{schema}"."{table}"', target, has_days)
+        yield f"{schema}.{table}", _write_table(con, f"{identifier(schema)}.{identifier(table)}", target, has_days)
 
 
 def _write_table(con: Connection, relation: str, target: Path, has_days: bool) -> int:
@@ -84,8 +70,9 @@ def _write_table(con: Connection, relation: str, target: Path, has_days: bool) -
     # A table without rows would leave no file at all when it is partitioned, and so no columns to read.
     if has_days and con.execute(f"select 1 from {relation} limit 1").fetchone() is None:  # noqa: S608
         destination, options = target / "data_0.parquet", ""
-    quoted = str(destination).replace("'", "''")
-    copied = con.execute(f"copy (from {relation}) to '{quoted}' (format parquet, compression zstd{options})").fetchone()
+    copied = con.execute(
+        f"copy (from {relation}) to {literal(destination)} (format parquet, compression zstd{options})"
+    ).fetchone()
     return int(copied[0]) if copied else 0
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 
 from pipelines.clock import Clock
-from pipelines.database.connection import Warehouse
+from pipelines.database.connection import Connection, Warehouse
+from pipelines.database.sql_text import statement
 from pipelines.errors import PublishRefused, WarehouseBusy
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
@@ -23,32 +24,6 @@ OnStep = Callable[[str], None]
 
 PUBLISHED_SCHEMAS = ["core", "marts"]
 _SPARE_BYTES = 16 * 2**20
-
-# Everything but the schemas themselves lies in a schema, so foreign objects are those of foreign schemas.
-_FOREIGN_OBJECTS = """
-    with objects (database_name, internal, kind, schema_name, name) as (
-        select database_name, internal, 'schema', schema_name, null from duckdb_schemas()
-        union all
-        select database_name, internal, 'table', schema_name, table_name from duckdb_tables()
-        union all
-        select database_name, internal, 'view', schema_name, view_name from duckdb_views()
-        union all
-        select database_name, internal, 'macro', schema_name, function_name from duckdb_functions()
-        union all
-        select database_name, false, 'sequence', schema_name, sequence_name from duckdb_sequences()
-    )
-
-    select kind || ' ' || concat_ws('.', schema_name, name) as object
-    from objects
-    where database_name = current_database() and not internal and not list_contains($schemas, schema_name)
-    order by object
-"""
-
-_TABLES = """
-    select schema_name, table_name from duckdb_tables()
-    where database_name = current_database() and list_contains($schemas, schema_name)
-    order by all
-"""
 
 
 def publish(
@@ -110,9 +85,9 @@ def verify(copy: Path, expected: RowCounts) -> None:
     _refuse_wal(copy)
 
 
-def count_rows(con: duckdb.DuckDBPyConnection) -> RowCounts:
+def count_rows(con: Connection) -> RowCounts:
     """Count the rows of every table in the published schemas, keyed by `schema.table`."""
-    tables = con.execute(_TABLES, {"schemas": PUBLISHED_SCHEMAS}).fetchall()
+    tables = con.execute(statement("publish", "published_tables"), {"schemas": PUBLISHED_SCHEMAS}).fetchall()
     if not tables:
         return {}
     counts = " union all ".join(
@@ -166,8 +141,11 @@ def _opening(work_file: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_foreign_objects(con: duckdb.DuckDBPyConnection, work_file: Path) -> None:
-    found = [name for (name,) in con.execute(_FOREIGN_OBJECTS, {"schemas": PUBLISHED_SCHEMAS}).fetchall()]
+def _refuse_foreign_objects(con: Connection, work_file: Path) -> None:
+    found = [
+        name
+        for (name,) in con.execute(statement("publish", "foreign_objects"), {"schemas": PUBLISHED_SCHEMAS}).fetchall()
+    ]
     if found:
         raise PublishRefused(
             f"{work_file} holds more than the schemas core and marts: {', '.join(found[:5])}; "

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 from altair.utils.schemapi import UndefinedType
 
-from pipelines.report.queries import Row
+from pipelines.database.sql_text import Row
 
 SIDE_WIDTH = 46
 PICTURE_WIDTH = 680

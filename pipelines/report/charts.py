@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from pipelines.database.sql_text import Row
 from pipelines.report import chart_style as style
 from pipelines.report.chart_style import Palette, Spec
 from pipelines.report.elements import CAUSE_WORDS, money, rate, share
-from pipelines.report.queries import Row
 
 Named = Sequence[tuple[str, Row]]
 

@@ -7,32 +7,31 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from duckdb import DuckDBPyConnection
-
+from pipelines.database.connection import Connection
 from pipelines.transform.model import Key
 
 
-def pictures(con: DuckDBPyConnection) -> dict[Key, str]:
+def pictures(con: Connection) -> dict[Key, str]:
     """Draw each chart that has something to show, by the table that it is about."""
     drawn = {key: draw(con) for key, draw in _DRAWN.items()}
     return {key: _markdown(spec) for key, spec in drawn.items() if spec}
 
 
-def _failure(con: DuckDBPyConnection) -> dict[str, Any] | None:
+def _failure(con: Connection) -> dict[str, Any] | None:
     from pipelines.report import chart_style, charts, queries
 
     days = queries.fleet_days(con)
     return charts.failure_over_time(days, chart_style.PICTURE) if any(row["n"] for row in days) else None
 
 
-def _spend(con: DuckDBPyConnection) -> dict[str, Any] | None:
+def _spend(con: Connection) -> dict[str, Any] | None:
     from pipelines.report import chart_style, charts, queries
 
     days = queries.fleet_days(con)
     return charts.spend_over_time(days, chart_style.PICTURE) if any(row["total_cents"] for row in days) else None
 
 
-def _worst(con: DuckDBPyConnection) -> dict[str, Any] | None:
+def _worst(con: Connection) -> dict[str, Any] | None:
     from pipelines.report import chart_style, charts, elements, queries
 
     rows = queries.worst_tasks(con)
@@ -40,7 +39,7 @@ def _worst(con: DuckDBPyConnection) -> dict[str, Any] | None:
     return charts.worst_tasks([(names[row["task_id"]], row) for row in rows], chart_style.PICTURE) if rows else None
 
 
-_DRAWN: dict[Key, Callable[[DuckDBPyConnection], dict[str, Any] | None]] = {
+_DRAWN: dict[Key, Callable[[Connection], dict[str, Any] | None]] = {
     ("marts", "fleet_daily"): _failure,
     ("marts", "spend_daily"): _spend,
     ("marts", "failure_rates"): _worst,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from pipelines.console import number_format
-from pipelines.report.queries import Row
+from pipelines.database.sql_text import Row
 
 NOT_OBSERVED = "not observed"
 NO_RUN_ENDED = "no run ended"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.console import number_format
+from pipelines.database.sql_text import Row
 from pipelines.report.elements import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, task_names
-from pipelines.report.queries import Row
 
 # What is wrong outranks what is merely off; each has a word beside its colour.
 TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}

@@ -13,9 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.console import number_format
+from pipelines.database.sql_text import Row
 from pipelines.report import health_table, sections
 from pipelines.report.elements import Card, money, share
-from pipelines.report.queries import WINDOW_DAYS, Answers, Row
+from pipelines.report.queries import WINDOW_DAYS, Answers
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES = {

@@ -6,6 +6,7 @@ How a chart is drawn belongs to charts.py; the health board and the errors to bo
 from collections.abc import Sequence
 
 from pipelines.console import number_format
+from pipelines.database.sql_text import Row
 from pipelines.report import charts
 from pipelines.report.chart_style import PAGE, spend_key
 from pipelines.report.elements import (
@@ -28,7 +29,6 @@ from pipelines.report.queries import (
     MODELS_SHOWN,
     WINDOW_DAYS,
     Answers,
-    Row,
 )
 
 NOT_THE_MODEL = "Trigger.dev compute and invocation only, not the language model's bill."

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipelines.atomic_write import write_whole
 from pipelines.database.connection import Connection
+from pipelines.database.sql_text import statement
 from pipelines.paths import Layout
 from pipelines.schedule import cron
 from pipelines.settings import Settings
@@ -21,70 +22,6 @@ Seconds = int
 WINDOW = timedelta(days=7)
 # Longer memory would let one odd run of last year set the pace; the bound also keeps the scan short.
 LONGEST_RUN_OVER = timedelta(days=30)
-
-_SCHEDULES = """
-    select distinct schedule, coalesce(timezone, 'UTC')
-    from core.tasks
-    where is_enabled and deleted_at is null and schedule is not null
-    order by all
-"""
-
-# A run longer than five gaps leaves the window before it ends however often one polls; it is finished by its id.
-_TIGHTEST = """
-    with gaps as (
-        select g.*
-        from (
-            select unnest(from_json(
-                $gaps::json, '[{"schedule": "VARCHAR", "timezone": "VARCHAR", "gap_seconds": "BIGINT"}]'
-            )) as g
-        )
-    ),
-
-    longest_runs as (
-        select task_id, ceil(max(epoch(finished_at) - epoch(created_at)))::bigint as longest_seconds
-        from core.runs
-        where created_at >= $since::timestamptz and finished_at is not null
-        group by task_id
-    ),
-
-    safe as (
-        select
-            tasks.task_id,
-            tasks.schedule,
-            gap_seconds,
-            coalesce(longest_seconds, 0) as longest_run_seconds,
-            case
-                when longest_run_seconds < 5 * gap_seconds
-                    then least(4 * gap_seconds, 5 * gap_seconds - longest_run_seconds)
-                else 4 * gap_seconds
-            end as safe_seconds
-        from core.tasks as tasks
-        inner join gaps
-            on gaps.schedule = tasks.schedule
-            and gaps.timezone = coalesce(tasks.timezone, 'UTC')
-        left join longest_runs
-            on longest_runs.task_id = tasks.task_id
-        where tasks.is_enabled and tasks.deleted_at is null
-    )
-
-    select task_id, schedule, gap_seconds, longest_run_seconds, safe_seconds
-    from safe
-    order by safe_seconds, task_id
-    limit 1
-"""
-
-# Saved bodies say nothing about the source. One task whose schedule is gone makes every poll suspect for days,
-# so only signs that concern many tasks count as an outage.
-_RECENT_POLLS = """
-    select
-        started_at,
-        status in ('failed', 'running')
-            or list_has_any(suspect_reasons, ['many_tasks_empty', 'account_empty']) as is_outage
-    from core.polls
-    where source <> 'file'
-    order by started_at desc, poll_id desc
-    limit 50
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +47,7 @@ class NextPoll:
 
 def measure(con: Connection, at: datetime) -> Cadence:
     """Find the task that leaves the least time between polls, and how the last polls went."""
-    polls = con.execute(_RECENT_POLLS).fetchall()
+    polls = con.execute(statement("polling", "recent_polls")).fetchall()
     failed = next((count for count, (_, is_outage) in enumerate(polls) if not is_outage), len(polls))
     last_poll_at = polls[0][0] if polls else None
     tightest = _tightest(con, at)
@@ -174,12 +111,12 @@ def read_state(layout: Layout) -> Cadence:
 def _tightest(con: Connection, at: datetime) -> tuple[str, str, Seconds, Seconds, Seconds] | None:
     gaps = [
         {"schedule": schedule, "timezone": timezone, "gap_seconds": int(gap.total_seconds())}
-        for schedule, timezone in con.execute(_SCHEDULES).fetchall()
+        for schedule, timezone in con.execute(statement("polling", "schedules")).fetchall()
         if (gap := _gap(schedule, timezone, at)) is not None
     ]
     # Two texts instead of lists and an instant: each such value costs DuckDB a search (warehouse.insert_rows).
     parameters = {"gaps": json.dumps(gaps), "since": (at - LONGEST_RUN_OVER).isoformat()}
-    row = con.execute(_TIGHTEST, parameters).fetchone()
+    row = con.execute(statement("polling", "tightest_task"), parameters).fetchone()
     return (str(row[0]), str(row[1]), int(row[2]), int(row[3]), int(row[4])) if row else None
 
 

@@ -12,42 +12,15 @@ from time import perf_counter
 
 import duckdb
 
+from pipelines.database.connection import Connection
 from pipelines.database.core_schema import apply_core
+from pipelines.database.sql_text import identifier, statement
 from pipelines.errors import BadModel
 from pipelines.transform.comments import apply_comments
 from pipelines.transform.expected_ticks import fill_expected
 from pipelines.transform.model import Key, Model
 
-Connection = duckdb.DuckDBPyConnection
 Progress = Callable[[str, int, int], None]  # what is being built, how many are done, how many there are
-
-# A load skips tasks whose bytes have not changed, so that their runs were seen again is written here, once.
-# The window was last answered at observed_until_at; during an outage the task is seen, its runs are not.
-SEEN_AGAIN = """
-update core.runs as runs
-set last_observed_at = seen.observed_until_at
-from (
-    select unnest(window_run_ids) as run_id, observed_until_at
-    from core.tasks
-    where deleted_at is null and observed_until_at is not null
-) as seen
-where runs.run_id = seen.run_id and runs.last_observed_at < seen.observed_until_at
-"""
-
-BUILD_CONTEXT = """
-insert into core.build_context
-select ?::timestamptz, ?::varchar, ?::varchar, coalesce((
-    select source from core.polls order by started_at desc, poll_id desc limit 1
-), 'none')
-"""
-
-MARTS = """
-select view_name, 'view' from duckdb_views()
-where schema_name = 'marts' and database_name = current_database()
-union all
-select table_name, 'table' from duckdb_tables()
-where schema_name = 'marts' and database_name = current_database()
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +48,8 @@ def build(
     # What this transaction wrote has no statistics yet, and an ASOF join of "no rows" is planned as a loop over all days.
     con.execute("set asof_loop_join_threshold = 0")
     with _transaction(con):
-        con.execute(SEEN_AGAIN)
-        con.execute("delete from core.build_context")
-        con.execute(BUILD_CONTEXT, [as_of, reporting_timezone, version("recoup-warehouse")])
+        con.execute(statement("build", "seen_again"))
+        _write_context(con, as_of, reporting_timezone)
         fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         _drop_misfits(con, models, chosen if only is not None else None)
         for done, model in enumerate(chosen):
@@ -103,6 +75,12 @@ def _transaction(con: Connection) -> Iterator[None]:
     con.execute("commit")
 
 
+def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) -> None:
+    context = {"as_of": as_of, "reporting_timezone": reporting_timezone, "version": version("recoup-warehouse")}
+    con.execute("delete from core.build_context")
+    con.execute(statement("build", "build_context"), context)
+
+
 def _build_model(con: Connection, model: Model) -> int:
     try:
         con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
@@ -119,7 +97,7 @@ def _kind(model: Model) -> str:
 
 
 def _marts(con: Connection) -> dict[str, str]:
-    return dict(con.execute(MARTS).fetchall())
+    return dict(con.execute(statement("build", "existing_marts")).fetchall())
 
 
 def _drop_misfits(con: Connection, models: Sequence[Model], chosen: Sequence[Model] | None) -> None:
@@ -127,4 +105,4 @@ def _drop_misfits(con: Connection, models: Sequence[Model], chosen: Sequence[Mod
     wanted = {model.name: _kind(model) for model in (models if chosen is None else chosen) if not model.is_base}
     for name, kind in _marts(con).items():
         if kind != wanted.get(name, kind if chosen is not None else None):
-            con.execute(f'drop {kind} marts."{name}"')
+            con.execute(f"drop {kind} marts.{identifier(name)}")

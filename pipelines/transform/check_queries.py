@@ -3,6 +3,7 @@
 A query shows only identifiers, instants and numbers of failing rows, since results are kept in logs.
 """
 
+from pipelines.database.sql_text import literal
 from pipelines.transform.model import Check, Model
 
 # ruff: noqa: S608 - every name and condition comes from the project's own .yml files
@@ -28,11 +29,11 @@ def predicate(check: Check) -> str | None:
         case "not_null":
             return f"{column} is null"
         case "accepted_values":
-            return f"{column} not in ({', '.join(_literal(value) for value in check.argument)})"
+            return f"{column} not in ({', '.join(literal(value) for value in check.argument)})"
         case "between":
             low, high = check.argument
-            bounds = [f"{column} < {_literal(low)}"] if low is not None else []
-            bounds += [f"{column} > {_literal(high)}"] if high is not None else []
+            bounds = [f"{column} < {literal(low)}"] if low is not None else []
+            bounds += [f"{column} > {literal(high)}"] if high is not None else []
             return " or ".join(bounds)
         case "condition":
             return f"not ({check.argument})"
@@ -102,9 +103,3 @@ def describe(check: Check) -> str:
 def check_name(check: Check) -> str:
     """Name a check within its table."""
     return check.name or "_".join((check.kind, *check.columns))
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, bool | int | float):
-        return str(value)
-    return "'" + str(value).replace("'", "''") + "'"

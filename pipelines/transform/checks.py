@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import duckdb
-
+from pipelines.database.connection import Connection
+from pipelines.database.sql_text import rows
 from pipelines.errors import BadModel
 from pipelines.paths import SQL_DIR
 from pipelines.transform.check_queries import check_name, complete_over_a_hole, describe, failing_rows, predicate
 from pipelines.transform.model import Key, Model, Severity
 
-Connection = duckdb.DuckDBPyConnection
 SAMPLE_SIZE = 5
 SAFE_ENDINGS = ("_id", "_at", "_number", "_count", "_cents", "date")
 
@@ -133,11 +132,9 @@ def _result(con: Connection, check: PlannedCheck, failing_count: int | None) -> 
     if failing_count != 0:
         # A comment may end the statement, hence the line break before the bracket.
         counted = f"select count(*) over () as failing_rows, failing.* from ({check.sql}\n) as failing"  # noqa: S608
-        cursor = con.execute(f"{counted} limit {SAMPLE_SIZE}")
-        names = [column[0] for column in cursor.description or []]
-        rows = cursor.fetchall()
-        failing_count = int(rows[0][0]) if rows else 0
-        sample = tuple(_safe(dict(zip(names, row, strict=True))) for row in rows)
+        failing = rows(con.execute(f"{counted} limit {SAMPLE_SIZE}"))
+        failing_count = int(failing[0]["failing_rows"]) if failing else 0
+        sample = tuple(map(_safe, failing))
     return CheckResult(
         check.name, check.asset, check.severity, failing_count == 0, failing_count or 0, check.description, sample
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.database.connection import Connection
 from pipelines.database.core_schema import apply_core, core_columns
 from pipelines.errors import BadModel
 from pipelines.transform.model import Column, Model
@@ -28,7 +29,7 @@ def bind(models: Sequence[Model], sql_dir: Path) -> tuple[Model, ...]:
         )
 
 
-def _columns_of_mart(con: duckdb.DuckDBPyConnection, model: Model) -> tuple[tuple[str, str], ...]:
+def _columns_of_mart(con: Connection, model: Model) -> tuple[tuple[str, str], ...]:
     try:
         con.execute(f"create table {model.relation} as {model.sql}")
         rows = con.execute(f"describe {model.relation}").fetchall()

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.database.connection import Connection
 from pipelines.errors import BadModel
 from pipelines.transform.model import Key, Model
 
@@ -37,7 +38,7 @@ def dependency_order(core: Sequence[Model], marts: Sequence[Model]) -> tuple[Mod
         raise BadModel(f"marts read each other in a circle: {circle}. Take one reference out") from error
 
 
-def _references(con: duckdb.DuckDBPyConnection, model: Model) -> tuple[Key, ...]:
+def _references(con: Connection, model: Model) -> tuple[Key, ...]:
     row = con.execute("select json_serialize_sql(?::varchar)", [model.sql]).fetchone()
     parsed = json.loads(row[0]) if row else {}
     if parsed.get("error"):

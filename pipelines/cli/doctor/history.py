@@ -6,7 +6,6 @@ Read from the work file while nobody writes, else from the published copy, which
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any
 
 import duckdb
 
@@ -14,37 +13,13 @@ from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
 from pipelines.console.number_format import count, span
 from pipelines.database.connection import Connection, Warehouse, open_published
+from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.settings import Settings
 
 LATE = timedelta(hours=26)
 LOST = timedelta(days=7)
 RECENT = timedelta(days=7)
-
-LAST_POLLS = """
-select
-    max(started_at) as last_at,
-    max(started_at) filter (status in ('succeeded', 'suspect')) as last_loaded_at,
-    arg_max(status, (started_at, poll_id)) as last_status,
-    arg_max(coalesce(error_message, array_to_string(suspect_reasons, ', ')), (started_at, poll_id)) as last_trouble,
-    count(*) filter (started_at > $since and status in ('failed', 'running')) as failed_count,
-    count(*) filter (started_at > $since and status = 'suspect') as suspect_count,
-    count(*) filter (started_at > $since) as recent_count,
-    count(*) filter (started_at > $since and recovery_note is not null) as unrecovered_count
-from core.polls
-"""
-
-MISSING = """
-select count(*)
-from core.missing_runs
-where recovered_run_id is null and tick_at > ?
-"""
-
-REJECTS = """
-select count(*)
-from core.quarantine
-where poll_id = (select max(poll_id) from core.polls)
-"""
 
 
 def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -55,9 +30,9 @@ def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
             return
         try:
             since = clock() - RECENT
-            polls = _row(con, LAST_POLLS, {"since": since})
-            missing = con.execute(MISSING, [since]).fetchone() or (0,)
-            rejects = con.execute(REJECTS).fetchone() or (0,)
+            polls = first_row(con.execute(statement("doctor", "last_polls"), {"since": since}))
+            missing = con.execute(statement("doctor", "missing_runs"), {"since": since}).fetchone() or (0,)
+            rejects = con.execute(statement("doctor", "rejects")).fetchone() or (0,)
         except duckdb.CatalogException as error:
             advice = "run `recoup-warehouse rebuild`"
             yield Finding("fail", "polls", f"the work file is of another version ({_first_line(error)})", advice)
@@ -89,7 +64,7 @@ def _history(settings: Settings) -> Iterator[Connection | None]:
         con.close()
 
 
-def _last_poll(polls: dict[str, Any], now: datetime) -> Finding:
+def _last_poll(polls: Row, now: datetime) -> Finding:
     last: datetime | None = polls["last_loaded_at"]
     if last is None:
         return Finding("fail" if polls["last_at"] else "warn", "polls", "none succeeded yet", _why(polls))
@@ -102,7 +77,7 @@ def _last_poll(polls: dict[str, Any], now: datetime) -> Finding:
     return Finding("ok", "polls", text)
 
 
-def _troubles(polls: dict[str, Any]) -> Iterator[Finding]:
+def _troubles(polls: Row) -> Iterator[Finding]:
     recent = count(polls["recent_count"], "poll")
     if polls["failed_count"]:
         level = polls["last_status"] in ("failed", "running")
@@ -116,7 +91,7 @@ def _troubles(polls: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("warn", "polls", text, "see recovery_note in core.polls")
 
 
-def _why(polls: dict[str, Any]) -> str:
+def _why(polls: Row) -> str:
     return f"the last one said: {polls['last_trouble']}" if polls["last_trouble"] else "run `recoup-warehouse poll`"
 
 
@@ -125,12 +100,6 @@ def _missing(number: int) -> Finding:
         return Finding("ok", "gaps", "no run of the last seven days is known to be missing")
     text = f"{count(number, 'run')} of the last seven days came and went unseen"
     return Finding("warn", "gaps", text, "poll more often: `make dev` starts a sensor that knows how often")
-
-
-def _row(con: Connection, query: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    cursor = con.execute(query, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return dict(zip(names, cursor.fetchone() or (), strict=True))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,24 @@
+-- What was spent on each language model, or by each account, most first?
+-- Parameters: $by, model or account_id; $days. Read by pipelines/report/queries.py.
+with days as (
+    select
+        *,
+        case $by
+            when 'model' then model
+            else account_id
+        end as name
+    from marts.spend_daily
+    where date > (select max(date) from marts.fleet_daily) - $days::integer
+)
+
+select
+    name,
+    sum(run_count)::bigint as run_count,
+    core.told_sum(total_cents) as total_cents,
+    core.told_sum(wasted_cents) as wasted_cents,
+    core.told_sum(wasted_cents) / nullif(core.told_sum(total_cents), 0) as wasted_ratio,
+    sum(unpriced_run_count)::bigint as unpriced_run_count
+from days
+where run_count > 0
+group by name
+order by total_cents desc nulls last, name nulls last
