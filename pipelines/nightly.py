@@ -1,9 +1,9 @@
 """The night's work in order: poll, build, check, publish. The command line and the Dagster assets call the same steps.
 
-The steps themselves live in poll.py, build.py, checks.py and publish.py.
+The steps themselves live in ingest/poll.py, transform/build.py, transform/checks.py and publish/publisher.py.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.clock import Clock
@@ -13,17 +13,16 @@ from pipelines.errors import ChecksFailed
 from pipelines.ingest.poll import load_pending, poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
+from pipelines.progress import Progress
 from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report
-from pipelines.report.publish_hook import Beside
+from pipelines.report.publish_hook import ReportAttachment
 from pipelines.settings import Settings
 from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.load_models import load_models
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,10 @@ def nightly(
     settings: Settings, *, clock: Clock, client: RecoupClient | None = None, progress: Progress | None = None
 ) -> NightReport:
     """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then."""
-
-    def say(text: str) -> None:
-        if progress:
-            progress(text, 0, 1)
-
-    polled = poll(settings, clock=clock, client=client, progress=say)
+    polled = poll(settings, clock=clock, client=client, progress=progress)
     report, checks = build_and_check(settings, clock=clock, progress=progress)
-    say("publishing")
+    if progress:
+        progress("publishing", 0, 1)
     snapshot = _publish(settings, clock, checks)
     return NightReport(polled, report, checks, snapshot)
 
@@ -81,7 +76,7 @@ def check_and_publish(settings: Settings, *, clock: Clock) -> Snapshot:
 
 def _publish(settings: Settings, clock: Clock, checks: Sequence[CheckResult]) -> Snapshot:
     refuse_failed(checks)
-    report = Beside(write_report)
+    report = ReportAttachment(write_report)
     snapshot = publish(
         settings.layout,
         kept=settings.snapshots_kept,

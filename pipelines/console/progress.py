@@ -6,14 +6,14 @@ Results go to stdout and belong to the commands; nothing here knows what is bein
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class Steps:
     """What the work tells about itself: a sentence, or how much of a known amount is done."""
 
-    def __init__(self, display: Progress) -> None:
+    def __init__(self, display: bars.Progress) -> None:
         self._display = display
         self._row = display.add_task("", total=None, start=True)
 
@@ -22,12 +22,8 @@ class Steps:
         self._display.update(self._row, description=text, total=None)
 
     def count(self, text: str, done: int, total: int) -> None:
-        """Show how far a known amount of work is."""
+        """Show how far a known amount of work is; this method is a `Progress`."""
         self._display.update(self._row, description=text, completed=done, total=total)
-
-    def of(self, done: int, total: int) -> None:
-        """Move the bar and keep the sentence."""
-        self._display.update(self._row, completed=done, total=total)
 
 
 @contextmanager
@@ -35,13 +31,13 @@ def working(text: str) -> Iterator[Steps]:
     """Show progress on stderr while the block runs; a stderr that is no terminal stays silent."""
     console = Console(stderr=True)
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(bar_width=24),
+        bars.MofNCompleteColumn(),
+        bars.TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
         steps = Steps(display)
         steps.say(text)
         yield steps

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from pipelines.console import number_format
+from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.console.result_format import aligned
 from pipelines.database.connection import Connection, open_published
 from pipelines.database.sql_text import Row, first_row, statement
@@ -21,14 +22,6 @@ WORST = 5
 PROGRAM = "recoup-warehouse"
 
 INFO = "select * from marts.warehouse_info"
-
-CAUSE_WORDS = {
-    "window_overflow": "pushed out of the window of five between two polls",
-    "seven_day_cut": "older than seven days when next polled",
-    "schedule_replaced": "hidden when their schedule was replaced",
-    "source_outage": "hidden by an outage of the source",
-    "not_polled": "while nobody polled",
-}
 
 
 def print_summary(settings: Settings) -> None:

@@ -1,10 +1,10 @@
 """One poll: fetch (or take saved bodies), archive, load. Also brings in polls that a kill left unloaded.
 
-What bodies mean belongs to load.py; the network to recoup/client.py.
+What bodies mean belongs to load/; the network to recoup/client.py.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipelines.ingest.simulated_marker import refuse_mixing
 from pipelines.load.poll_rows import PollSummary, mark_running
 from pipelines.load.rebuild import rebuild_locked
 from pipelines.load.session import Loader, LoadSession
+from pipelines.progress import Progress
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
 from pipelines.recoup.gate import kind_of
@@ -29,8 +30,6 @@ from pipelines.settings import Settings, is_loopback
 
 # Read and archived side by side; few, since each may be as large as an answer may be.
 FILES_AT_ONCE = 4
-
-Progress = Callable[[str], None]
 
 
 def poll(
@@ -125,7 +124,7 @@ def _archived(
     for done, response in enumerate(responses, start=1):
         yield writer.add(response)
         if progress:
-            progress(f"fetched {done} of {expected}")
+            progress("asking the API", done, expected)
 
 
 def load_pending(loader: Loader) -> bool:

@@ -3,16 +3,14 @@
 Nothing here fetches.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pipelines.archive.store import Archive
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.load.session import Loader
+from pipelines.progress import Progress
 from pipelines.settings import Settings
-
-Progress = Callable[[int, int], None]
 
 
 def rebuild(settings: Settings, *, progress: Progress | None = None) -> int:
@@ -42,7 +40,7 @@ def rebuild_locked(warehouse: Warehouse, settings: Settings, progress: Progress 
             if record is not None:
                 loader.load(record)
             if progress:
-                progress(done, len(poll_ids))
+                progress("reading the archive", done, len(poll_ids))
         con.execute("checkpoint")
     # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
     Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from pipelines.publish.publisher import count_rows, publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report.dagster_images import pictures
-from pipelines.report.publish_hook import Beside, Write
+from pipelines.report.publish_hook import ReportAttachment, WriteReport
 from pipelines.settings import Settings
 from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
@@ -36,7 +36,7 @@ class Pipeline:
     models: tuple[Model, ...]
     clock: Clock = utc_now
     make_client: Callable[[Settings, Clock], RecoupClient] | None = None
-    write_report: Write | None = None
+    write_report: WriteReport | None = None
 
     @property
     def warehouse(self) -> Warehouse:
@@ -82,7 +82,7 @@ class Pipeline:
         with self.warehouse.write() as con:
             return run_checks(con, self.models)
 
-    def publish(self, report: Beside | None = None) -> Snapshot:
+    def publish(self, report: ReportAttachment | None = None) -> Snapshot:
         """Publish the work file, with the report when there is one."""
         return publish(
             self.settings.layout,
@@ -92,9 +92,9 @@ class Pipeline:
             extras=report,
         )
 
-    def report(self) -> Beside | None:
+    def report(self) -> ReportAttachment | None:
         """The report of the next publish; its failure is told only after the data are live."""
-        return Beside(self.write_report) if self.write_report else None
+        return ReportAttachment(self.write_report) if self.write_report else None
 
 
 @contextmanager

@@ -32,14 +32,14 @@ _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The cursor: when a poll was last requested, as the how-manieth request in a row without a poll in between."""
+class PollCursor:
+    """What the sensor keeps between its looks: the last request, and how many came one after the other without a poll."""
 
-    at: datetime
+    requested_at: datetime
     attempt: int
 
     @classmethod
-    def read(cls, cursor: str | None) -> "Asked | None":
+    def read(cls, cursor: str | None) -> "PollCursor | None":
         """Read a cursor; one that is missing or of another version counts as none."""
         try:
             facts: dict[str, Any] = json.loads(cursor or "")
@@ -49,11 +49,11 @@ class Asked:
 
     def write(self) -> str:
         """Return the cursor's text."""
-        return json.dumps({"at": self.at.isoformat(), "attempt": self.attempt})
+        return json.dumps({"at": self.requested_at.isoformat(), "attempt": self.attempt})
 
     def is_answered_by(self, state: Cadence) -> bool:
         """Tell whether a poll began since: if none did, the run broke before it could, or waited in vain."""
-        return state.last_poll_at is not None and state.last_poll_at >= self.at
+        return state.last_poll_at is not None and state.last_poll_at >= self.requested_at
 
 
 @dg.sensor(
@@ -71,24 +71,25 @@ def poll_cadence(
         run = busy[0].dagster_run
         return dg.SkipReason(f"run {run.run_id} of {run.job_name} has not ended yet")
     now, settings = pipeline.clock(), pipeline.settings
-    state, asked = poll_interval.read_state(settings.layout), Asked.read(context.cursor)
-    due = next_request(state, asked, settings)
+    state, cursor = poll_interval.read_state(settings.layout), PollCursor.read(context.cursor)
+    due = next_request(state, cursor, settings)
     if due.due_at is not None and now < due.due_at:
         return dg.SkipReason(f"next poll at {due.due_at:%Y-%m-%d %H:%M:%S} UTC: {due.reason}")
     pruned_count = prune_poll_runs(context.instance, settings)
     context.log.info(f"polling now: {due.reason}; {pruned_count} old poll runs pruned")
-    attempt = 1 if asked is None or asked.is_answered_by(state) else asked.attempt + 1
+    attempt = 1 if cursor is None or cursor.is_answered_by(state) else cursor.attempt + 1
     request = dg.RunRequest(run_key=f"poll-{due.due_at or now:%Y%m%dT%H%M%S.%f}", tags={"recoup/why": due.reason[:200]})
-    return dg.SensorResult(run_requests=[request], cursor=Asked(now, attempt).write())
+    return dg.SensorResult(run_requests=[request], cursor=PollCursor(now, attempt).write())
 
 
-def next_request(state: Cadence, asked: Asked | None, settings: Settings) -> NextPoll:
+def next_request(state: Cadence, cursor: PollCursor | None, settings: Settings) -> NextPoll:
     """Choose the time of the next request: by the tasks' cron, or later when requests lead to no poll at all."""
-    if asked is None or asked.is_answered_by(state):
+    if cursor is None or cursor.is_answered_by(state):
         return poll_interval.next_poll(state, settings)
-    seconds = poll_interval.back_off_seconds(asked.attempt, settings)
-    reason = f"request {asked.attempt} of {asked.at:%Y-%m-%d %H:%M:%S} UTC led to no poll, so after {seconds} s"
-    return NextPoll(asked.at + timedelta(seconds=seconds), reason)
+    seconds = poll_interval.back_off_seconds(cursor.attempt, settings)
+    last = cursor.requested_at
+    reason = f"request {cursor.attempt} of {last:%Y-%m-%d %H:%M:%S} UTC led to no poll, so after {seconds} s"
+    return NextPoll(last + timedelta(seconds=seconds), reason)
 
 
 def prune_poll_runs(instance: dg.DagsterInstance, settings: Settings) -> int:

@@ -6,7 +6,7 @@ Which tables there are and what they say belongs to the models; nothing here kno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,11 @@ from pipelines.database.connection import Connection, open_published
 from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.errors import BadSettings
 from pipelines.paths import Layout
+from pipelines.progress import Progress
 from pipelines.publish.publisher import PUBLISHED_SCHEMAS
 
 MANIFEST = "export.json"
 DAY = "date"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.database.sql_text import Row
 from pipelines.report import chart_style as style
 from pipelines.report.chart_style import Palette, Spec
-from pipelines.report.elements import CAUSE_WORDS, money, rate, share
+from pipelines.report.elements import money, rate, share
 
 Named = Sequence[tuple[str, Row]]
 
@@ -169,8 +170,7 @@ def adherence(rows: Named, palette: Palette) -> Spec:
 
 def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
     """Runs that slipped past the polls by cause, and how many of them were found again."""
-    # No ticks at halves of runs.
-    ticks = min(4, max(row["slipped_count"] for row in causes))
+    tick_count = min(4, max(row["slipped_count"] for row in causes))  # runs are whole, so no tick at half a run
     values = [
         {
             "name": CAUSE_WORDS[row["cause"]],
@@ -187,7 +187,7 @@ def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
         style.chart(values)
         .mark_bar()
         .encode(
-            x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=ticks)),
+            x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=tick_count)),
             y=style.names(),
             color=style.colours(palette, cause_key(palette)),
             order="order:O",

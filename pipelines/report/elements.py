@@ -20,13 +20,6 @@ NO_ACCOUNT = "(account not known)"
 NO_TITLE = "(untitled)"
 
 COVERAGE_WORDS = {"complete": "complete", "gap": "runs are missing", "unknown": "not known whole"}
-CAUSE_WORDS = {
-    "window_overflow": "pushed out of the window of five",
-    "seven_day_cut": "older than seven days when polled",
-    "schedule_replaced": "schedule was replaced",
-    "source_outage": "outage of the source",
-    "not_polled": "nobody polled",
-}
 
 
 @dataclass(frozen=True, slots=True)

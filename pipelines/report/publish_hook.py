@@ -1,6 +1,6 @@
 """How the report goes live with the data it is about, and why it can never hold them back.
 
-What is on the page belongs to page.py, how a snapshot is published to pipelines/publish.py.
+What is on the page belongs to page.py, how a snapshot is published to publish/publisher.py.
 """
 
 from collections.abc import Callable
@@ -10,18 +10,18 @@ from pipelines.errors import ReportFailed
 
 REPORT_NAME = "report.html"
 
-Write = Callable[[Path, Path], None]
+WriteReport = Callable[[Path, Path], None]
 
 
-class Beside:
-    """An extra of `publish`: writes the report into the snapshot, and keeps a failure until the data are live."""
+class ReportAttachment:
+    """Writes the report into a snapshot that is being published; an error is kept until the data are live."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: WriteReport) -> None:
         self._write = write
         self._failure: Exception | None = None
 
     def __call__(self, published_copy: Path, folder: Path) -> None:
-        """Write the page beside the copy. A failure leaves no half page, and waits for `raise_failure`."""
+        """Write the page beside the copy. After an error no half page is left, and `raise_failure` tells of it later."""
         page = folder / REPORT_NAME
         try:
             self._write(published_copy, page)

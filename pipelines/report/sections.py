@@ -6,11 +6,11 @@ How a chart is drawn belongs to charts.py; the health board and the errors to bo
 from collections.abc import Sequence
 
 from pipelines.console import number_format
+from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.database.sql_text import Row
 from pipelines.report import charts
 from pipelines.report.chart_style import PAGE, spend_key
 from pipelines.report.elements import (
-    CAUSE_WORDS,
     DEFAULT_MODEL,
     NO_ACCOUNT,
     Figure,

@@ -3,7 +3,7 @@
 What a mart says belongs to `sql/marts`; loading core, checking and publishing belong to other modules.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,11 +16,10 @@ from pipelines.database.connection import Connection
 from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import identifier, statement
 from pipelines.errors import BadModel
+from pipelines.progress import Progress
 from pipelines.transform.comments import apply_comments
 from pipelines.transform.expected_ticks import fill_expected
 from pipelines.transform.model import Key, Model
-
-Progress = Callable[[str, int, int], None]  # what is being built, how many are done, how many there are
 
 
 @dataclass(frozen=True, slots=True)

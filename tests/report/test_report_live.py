@@ -17,7 +17,7 @@ from pipelines.errors import ReportFailed
 from pipelines.orchestrate.assets import PUBLISHED_FILE, published_assets
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.report import vega_bundle
-from pipelines.report.publish_hook import Beside
+from pipelines.report.publish_hook import ReportAttachment
 from pipelines.settings import Settings
 from tests.support.report_worlds import LIBRARY
 from tests.support.warehouse_builder import NOW
@@ -105,7 +105,7 @@ class TestGoingLive:
         assert Pipeline(settings, (), fixed(NOW)).pictures() == {}
 
     def test_a_page_that_worked_raises_nothing(self, tmp_path: Path) -> None:
-        beside = Beside(lambda _copy, out: None)
+        beside = ReportAttachment(lambda _copy, out: None)
         beside(tmp_path / "recoup.duckdb", tmp_path)
         beside.raise_failure()
 

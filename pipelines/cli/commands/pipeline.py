@@ -58,7 +58,7 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
             clock=clock,
             load_files=(*load_files, *more_files),
             accept_deletions=accept_deletions,
-            progress=steps.say,
+            progress=steps.count,
         )
     tell_poll(summary)
 
@@ -140,7 +140,7 @@ def rebuild() -> None:
     from pipelines.settings import Settings
 
     with working("reading the archive") as steps:
-        polls = rebuilding.rebuild(Settings.load(), progress=steps.of)
+        polls = rebuilding.rebuild(Settings.load(), progress=steps.count)
     click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse build && recoup-warehouse publish")
 
 
