@@ -167,7 +167,7 @@ class Archive:
         return record
 
     def keep(self, body: bytes) -> str:
-        """Store a body once, under the hash of its bytes; written whole or not at all. Nothing is stored of nothing."""
+        """Store a body once, under the hash of its bytes; written whole or not at all. An empty body has no file."""
         if not body:
             return ""
         name = xxhash.xxh3_128_hexdigest(body)
@@ -179,6 +179,8 @@ class Archive:
 
     def body(self, stored: Stored) -> bytes:
         """Return an archived body, byte for byte as received."""
+        if not stored.body_hash:
+            return b""
         packed = self._body_path(stored.body_hash).read_bytes()
         return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(stored.size, 1))
 

@@ -24,7 +24,7 @@ from pipelines.load.session import Loader, LoadSession
 from pipelines.progress import Progress
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
-from pipelines.recoup.gate import kind_of
+from pipelines.recoup.envelope import kind_of
 from pipelines.schedule.poll_interval import measure, write_state
 from pipelines.settings import Settings, is_loopback
 
@@ -70,6 +70,7 @@ def poll(
                     session.stage(_archived_files(load_files, writer, clock))
                 else:
                     note = _take_answers(settings, client, session, writer, clock, progress)
+                _refuse_unreadable(session)
             except RecoupError as error:
                 record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
                 loader.load(record)
@@ -83,6 +84,11 @@ def poll(
             rebuild_locked(warehouse, settings)
             summary = _summary_of(warehouse, settings, writer.poll_id)
     return summary
+
+
+def _refuse_unreadable(session: LoadSession) -> None:
+    for _, error in session.found.unreadable:
+        raise error
 
 
 def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:

@@ -1,29 +1,30 @@
 """From archived bodies to typed rows: split, skip what is unchanged, gate, write NDJSON, have SQL read it.
 
-Which responses, and on which session, belongs to stage.py. Private values live only in scratch files and in `stage`.
+Which responses, and on which session, belongs to stage.py; what cannot be read at once, to apart.py. Private values
+live only in scratch files and in `stage`.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-import msgspec
 import xxhash
 
 from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.store import Archive, Stored
 from pipelines.database.connection import Connection, roll_back
-from pipelines.errors import BadSettings
+from pipelines.errors import BadPayload
+from pipelines.load.lines import Line, head_of
 from pipelines.load.sql_steps import run_flatten, set_variables
+from pipelines.recoup.careful import Reject
 from pipelines.recoup.endpoints import Kind
-from pipelines.recoup.gate import Gated, Passed, Reject, gate, split
+from pipelines.recoup.envelope import split
+from pipelines.recoup.gate import Gated, gate
 
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
 BATCH_BYTES = 16 * 1024 * 1024
 SMALLEST_BUFFER = 1024 * 1024
-# Not the fault of a small object: it must not go to quarantine for it.
-NO_MEMORY = "DuckDB has no memory or disk left to load this poll; raise RECOUP_MEMORY_LIMIT or free some of the disk"
 # The API's database answers at most this many rows, silently: exactly so many tasks may be a cut list.
 ROW_CAP = 1000
 
@@ -37,6 +38,7 @@ class Staged:
     unknown_keys: dict[str, str] = field(default_factory=dict)
     full_responses: list[int] = field(default_factory=list)
     empty_responses: list[int] = field(default_factory=list)
+    unreadable: list[tuple[Stored, BadPayload]] = field(default_factory=list)
     waiting: list["Batch"] = field(default_factory=list)
 
     def count(self, stored: Stored, objects: int) -> None:
@@ -47,9 +49,9 @@ class Staged:
         if stored.kind is Kind.TASKS and not objects:
             self.empty_responses.append(stored.number)
 
-    def note(self, stored: Stored, gated: Gated) -> None:
+    def note(self, number: int, gated: Gated) -> None:
         """Note what the gate did not let pass, and what it does not know."""
-        self.rejects += [(stored.number, reject) for reject in gated.rejects]
+        self.rejects += [(number, reject) for reject in gated.rejects]
         self.unknown_keys |= gated.unknown_keys
 
     def add(self, other: "Staged") -> None:
@@ -60,24 +62,19 @@ class Staged:
         self.unknown_keys |= other.unknown_keys
         self.full_responses += other.full_responses
         self.empty_responses += other.empty_responses
+        self.unreadable += other.unreadable
 
 
 @dataclass(slots=True)
 class Batch:
-    """A scratch file of NDJSON lines, one accepted object of a kind each."""
+    """A scratch file of NDJSON lines, one object of a kind each; `is_careful` when each was read field by field."""
 
     path: Path
     kind: Kind
+    is_careful: bool = False
     line_count: int = 0
     size: int = 0
     longest: int = 0
-
-
-class LineHeader(msgspec.Struct):
-    """The head of a line: which response, and which object in it."""
-
-    n: int
-    i: int
 
 
 class BatchReader:
@@ -92,24 +89,21 @@ class BatchReader:
         for leftover in scratch.glob("*.ndjson"):
             leftover.unlink()  # of a load that was killed
 
-    def read(self, con: Connection, responses: Sequence[Stored], *, is_beside: bool = False) -> Staged:
-        """Stage responses of one kind; only the known hashes of unchanged tasks wait for `read_unchanged`.
-
-        What finds too little memory beside another reader is left in `waiting`, for `read_waiting`.
-        """
-        found = Staged()
-        lines = self._lines(responses, found)
+    def batches(self, responses: Sequence[Stored], found: Staged) -> Iterator[Batch]:
+        """Write the objects of responses of one kind into batches; an unchanged task waits for `read_unchanged`."""
         path = self._scratch / f"batch-{responses[0].number}.ndjson"
-        while batch := _write(path, responses[0].kind, lines):
-            _read(con, batch, found, may_wait=is_beside)
-        return found
+        lines = self._lines(responses, found)
+        while batch := write_batch(Batch(path, responses[0].kind), lines):
+            yield batch
 
     def _lines(self, responses: Sequence[Stored], found: Staged) -> Iterator[bytes]:
         for stored in responses:
-            if stored.kind is Kind.TASKS:
-                yield from self._task_lines(stored, found)
-            else:
-                yield from self._run_lines(stored, found)
+            try:
+                yield from (
+                    self._task_lines(stored, found) if stored.kind is Kind.TASKS else self._run_lines(stored, found)
+                )
+            except BadPayload as error:
+                found.unreadable.append((stored, error))
 
     def _task_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
         hashes = self._index.get(stored.body_hash)
@@ -117,37 +111,32 @@ class BatchReader:
             found.count(stored, len(hashes))
             self._see_again(stored, list(enumerate(hashes)))
             return
-        raws = split(self._archive.body(stored), stored.kind, stored.request)
+        raws = split(self._archive.body(stored), stored.kind, f"GET {stored.request}")
         found.count(stored, len(raws))
         hashes = [xxhash.xxh3_128_hexdigest(raw, seed=self._seed) for raw in raws]
         self._index.put(stored.body_hash, hashes)
         self._see_again(stored, [(index, name) for index, name in enumerate(hashes) if name in self._known])
-        gated = gate([(index, raw) for index, raw in enumerate(raws) if hashes[index] not in self._known], stored.kind)
-        found.note(stored, gated)
+        fresh = [(index, raw) for index, raw in enumerate(raws) if hashes[index] not in self._known]
+        gated = gate(fresh, stored.kind, stored.received_at)
+        found.note(stored.number, gated)
         for passed in gated.passed:
-            window = b"null" if passed.window_count is None else b"%d" % passed.window_count
-            head = b'%b,"w":%b,"h":"%b","t":' % (_head(stored, passed.index), window, hashes[passed.index].encode())
-            yield head + _one_line(passed) + b"}\n"
+            yield Line.new(stored, passed, hashes[passed.index]).written()
 
     def _see_again(self, stored: Stored, again: Sequence[tuple[int, str]]) -> None:
         if again:
-            lines = [b'%b,"h":"%b"}\n' % (_head(stored, index), name.encode()) for index, name in again]
+            asked_at = stored.requested_at.isoformat()
+            lines = [
+                b'%b,"h":"%b"}\n' % (head_of(stored.number, index, asked_at), name.encode()) for index, name in again
+            ]
             (self._scratch / f"unchanged-{stored.number}.ndjson").write_bytes(b"".join(lines))
 
     def _run_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
-        raws = split(self._archive.body(stored), stored.kind, stored.request)
+        raws = split(self._archive.body(stored), stored.kind, f"GET {stored.request}")
         found.count(stored, len(raws))
-        gated = gate(list(enumerate(raws)), stored.kind)
-        found.note(stored, gated)
+        gated = gate(list(enumerate(raws)), stored.kind, stored.received_at)
+        found.note(stored.number, gated)
         for passed in gated.passed:
-            head = b'%b,"k":"%b","r":' % (_head(stored, passed.index), stored.kind.encode())
-            yield head + _one_line(passed) + b"}\n"
-
-
-def read_waiting(con: Connection, found: Staged) -> None:
-    """Read what had to wait, with all memory."""
-    while found.waiting:
-        _read(con, found.waiting.pop(), found, may_wait=False)
+            yield Line.new(stored, passed).written()
 
 
 def read_unchanged(con: Connection, scratch: Path) -> None:
@@ -161,60 +150,28 @@ def read_unchanged(con: Connection, scratch: Path) -> None:
         file.unlink()
 
 
-def _read(con: Connection, batch: Batch, found: Staged, *, may_wait: bool) -> None:
-    try:
-        _read_lines(con, batch)
-    except (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException) as error:
-        if may_wait and isinstance(error, duckdb.OutOfMemoryException):
-            path = batch.path.with_name(f"waiting-{len(found.waiting)}-{batch.path.name}")
-            found.waiting.append(replace(batch, path=batch.path.rename(path)))
-        else:
-            _read_apart(con, batch, found, error, may_wait=may_wait)
-    finally:
-        batch.path.unlink(missing_ok=True)
+def read_lines(con: Connection, batch: Batch, *, is_trial: bool = False) -> None:
+    """Have SQL read a batch, in a transaction of its own, which a trial takes back.
 
-
-def _read_apart(con: Connection, batch: Batch, found: Staged, error: duckdb.Error, *, may_wait: bool) -> None:
-    """Find the few lines that cannot be read by halving, so that each costs itself alone."""
-    lines = batch.path.read_bytes().splitlines(keepends=True)
-    if len(lines) > 1:
-        for half in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
-            part = _write(batch.path, batch.kind, iter(half))
-            if part:
-                _read(con, part, found, may_wait=may_wait)
-    elif isinstance(error, duckdb.OutOfMemoryException) and batch.size < SMALLEST_BUFFER:
-        raise BadSettings(NO_MEMORY) from error
-    else:
-        found.rejects.append(_reject(lines[0], batch.kind, error))
-
-
-def _read_lines(con: Connection, batch: Batch) -> None:
-    largest = max(SMALLEST_BUFFER, batch.longest + 1)
-    set_variables(con, stage_file=batch.path, largest_line=largest)
+    Raises DuckDB's error with nothing of it read.
+    """
+    set_variables(con, stage_file=batch.path, largest_line=max(SMALLEST_BUFFER, batch.longest + 1))
     con.execute("begin")
     try:
         run_flatten(con, "02_read_tasks" if batch.kind is Kind.TASKS else "03_read_runs")
         run_flatten(con, "04_stage_runs")
         if con.execute("select 1 from run_batch where len(r.attempts) > 0 limit 1").fetchone():
             run_flatten(con, "05_stage_attempts")
-        con.execute("commit")
+        con.execute("rollback" if is_trial else "commit")
     except duckdb.Error:
         roll_back(con)
         raise
 
 
-def _reject(line: bytes, kind: Kind, error: duckdb.Error) -> tuple[int, Reject]:
-    header = msgspec.json.decode(line, type=LineHeader)
-    reason = f"accepted by the contract, but not readable as typed columns ({type(error).__name__})"
-    if isinstance(error, duckdb.OutOfMemoryException):
-        reason = "too large to be read within RECOUP_MEMORY_LIMIT; raise it, then run `recoup-warehouse rebuild`"
-    return header.n, Reject(f"{kind.listed}[{header.i}]", kind.level, None, None, reason, f'"{len(line)} bytes"')
-
-
-def _write(path: Path, kind: Kind, lines: Iterator[bytes]) -> Batch | None:
+def write_batch(batch: Batch, lines: Iterable[bytes]) -> Batch | None:
     """Write lines until the batch is full; None when there are none left."""
-    batch = Batch(path, kind)
-    with path.open("wb") as file:
+    lines = iter(lines)
+    with batch.path.open("wb") as file:
         for line in lines:
             file.write(line)
             batch.line_count += 1
@@ -224,15 +181,5 @@ def _write(path: Path, kind: Kind, lines: Iterator[bytes]) -> Batch | None:
                 break
     if batch.line_count:
         return batch
-    path.unlink()
+    batch.path.unlink()
     return None
-
-
-def _head(stored: Stored, index: int) -> bytes:
-    return b'{"n":%d,"i":%d,"o":"%b"' % (stored.number, index, stored.requested_at.isoformat().encode())
-
-
-def _one_line(passed: Passed) -> bytes:
-    # A raw line break in JSON can only stand between tokens; NDJSON wants one object per line.
-    raw = passed.raw
-    return raw.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in raw or b"\r" in raw else raw

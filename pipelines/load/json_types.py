@@ -18,6 +18,7 @@ _TYPES: dict[Any, str] = {
     contract.Lifetime: "VARCHAR",
     contract.Cents: "VARCHAR",
     contract.Instant: "TIMESTAMPTZ",
+    contract.Stamp: "TIMESTAMPTZ",
     contract.Flag: "BOOLEAN",
     contract.Milliseconds: "BIGINT",
     contract.Count: "INTEGER",

@@ -81,9 +81,29 @@ def write_poll(con: Connection, record: PollRecord, summary: PollSummary, found:
     """Write all rows about one poll. The caller owns the transaction."""
     _replace_poll(con, summary)
     insert_rows(con, "core.responses", _response_rows(record))
-    insert_rows(con, "core.quarantine", _quarantine_rows(record, found))
+    if found.rejects:
+        con.execute("insert into core.quarantine by name select ? as poll_id, * from stage.rejects", [record.poll_id])
     for path, json_type in sorted(found.unknown_keys.items()):
         _note_schema_change(con, record, path, json_type)
+
+
+def stage_rejects(con: Connection, found: Staged) -> None:
+    """Put what could not be kept into the stage, where the merge asks for it. Again is the same."""
+    con.execute("delete from stage.rejects")
+    rows = [
+        {
+            "response_number": number,
+            "path": reject.path,
+            "level": reject.level,
+            "task_id": reject.task_id,
+            "run_id": reject.run_id,
+            "run_created_at": reject.run_created_at,
+            "reason": reject.reason,
+            "raw": msgspec.Raw(reject.raw.encode()),
+        }
+        for number, reject in found.rejects
+    ]
+    insert_rows(con, "stage.rejects", rows)
 
 
 def _response_rows(record: PollRecord) -> list[dict[str, Any]]:
@@ -101,22 +121,6 @@ def _response_rows(record: PollRecord) -> list[dict[str, Any]]:
             "body_hash": stored.body_hash,
         }
         for stored in record.responses
-    ]
-
-
-def _quarantine_rows(record: PollRecord, found: Staged) -> list[dict[str, Any]]:
-    return [
-        {
-            "poll_id": record.poll_id,
-            "response_number": number,
-            "path": reject.path,
-            "level": reject.level,
-            "task_id": reject.task_id,
-            "run_id": reject.run_id,
-            "reason": reject.reason,
-            "raw": msgspec.Raw(reject.raw.encode()),
-        }
-        for number, reject in found.rejects
     ]
 
 

@@ -5,6 +5,7 @@ Live polls and rebuilds come through here alike, so that core is a pure function
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from pipelines.archive.store import Archive, PollRecord, PollStart, Stored
 from pipelines.database.connection import Connection, roll_back
 from pipelines.database.sql_text import first_row
 from pipelines.errors import BadSettings
-from pipelines.load.batches import NO_MEMORY, Staged
+from pipelines.load.apart import NO_MEMORY
+from pipelines.load.batches import Staged
 from pipelines.load.coverage_gaps import record_gaps
 from pipelines.load.hash_key import Privacy
-from pipelines.load.poll_rows import PollSummary, poll_summary, write_poll
+from pipelines.load.poll_rows import PollSummary, poll_summary, stage_rejects, write_poll
 from pipelines.load.sql_steps import run_flatten, set_variables
 from pipelines.load.stage import Stager
 from pipelines.load.suspect_polls import suspect_reasons
+from pipelines.recoup.believable import Believable
 from pipelines.recoup.endpoints import Kind
 from pipelines.settings import Settings
 
@@ -38,7 +41,7 @@ class LoadSession:
             "privacy_keep": list(privacy.kept_columns),
             "poll_id": start.poll_id,
             "observed_at": start.started_at,
-        }
+        } | _believable(start.started_at)
         self._prepare(con)
         run_flatten(con, "01_stage_tables")
         self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, privacy.change_seed())
@@ -49,8 +52,10 @@ class LoadSession:
         return self._stager.found
 
     def stage(self, responses: Iterable[Stored]) -> None:
-        """Read responses into the stage as they are archived. Raises BadPayload when one is not what is documented."""
+        """Read responses into the stage as they are archived. One that is not what is documented is noted in `found`."""
         self._stager.stage(responses)
+        if self._has("stage.tasks where len(untold) > 0"):
+            run_flatten(self._con, "07_keep_untold")
 
     def query(self, query: str) -> list[tuple[Any, ...]]:
         """Ask something of core and of what is staged."""
@@ -58,6 +63,7 @@ class LoadSession:
 
     def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Merge the staged tasks, ask `query` of their gaps and of the staged runs, and take the merge back."""
+        stage_rejects(self._con, self.found)
         self._con.execute("begin")
         try:
             self._merge_tasks()
@@ -83,6 +89,7 @@ class LoadSession:
             raise BadSettings(NO_MEMORY) from error
 
     def _commit(self, record: PollRecord) -> PollSummary:
+        stage_rejects(self._con, self.found)
         self._con.execute("begin")
         try:
             summary = self._merge(replace(poll_summary(record), quarantined_count=len(self.found.rejects)))
@@ -121,8 +128,13 @@ class LoadSession:
         reasons = suspect_reasons(self._con, self._start, self.found)
         if self._start.is_full_scope and not reasons:
             self._delete_absent()
+        if self._has("core.coverage_gaps where is_provisional"):
+            run_flatten(self._con, "14_settle_rejected")
         missing = record_gaps(self._con)
         run_flatten(self._con, "16_task_observations")
+        if self._has("stage.rejects where level = 'run'"):
+            run_flatten(self._con, "17_count_rejected")
+            missing += self._count("rejected_runs")
         return reasons, missing
 
     def _delete_absent(self) -> None:
@@ -153,11 +165,25 @@ class LoadSession:
         """Tell whether a table has rows: planning SQL that finds nothing to do is most of a small poll's time."""
         return self._con.execute(f"select 1 from {rows} limit 1").fetchone() is not None  # noqa: S608 - own names
 
+    def _count(self, table: str) -> int:
+        found = self._con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - own names
+        return int(found[0]) if found else 0
+
     def _prepare(self, con: Connection) -> Connection:
         """Give a session what the SQL of a load expects of it."""
         set_variables(con, **self._variables)
         run_flatten(con, "00_session")
         return con
+
+
+def _believable(at: datetime) -> dict[str, object]:
+    bounds = Believable.at(at)
+    return {
+        "earliest_run": bounds.earliest_run,
+        "latest_run": bounds.latest_run,
+        "earliest_stamp": bounds.earliest,
+        "latest_stamp": bounds.latest,
+    }
 
 
 @dataclass(frozen=True, slots=True)

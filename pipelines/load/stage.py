@@ -12,7 +12,8 @@ from queue import SimpleQueue
 from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.store import Archive, Stored
 from pipelines.database.connection import Connection
-from pipelines.load.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged, read_waiting
+from pipelines.load.apart import BatchTaker
+from pipelines.load.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged
 from pipelines.load.memory import LoadMemory
 from pipelines.recoup.endpoints import Kind
 
@@ -56,11 +57,24 @@ class Stager:
             self._stage_side_by_side(chain(first, parts))
         else:
             for part in first:
-                self.found.add(self._reader.read(self._con, part))
+                self.found.add(self._read(self._con, part, may_wait=False))
         if self.found.waiting:
             self.memory.give_back()
-            read_waiting(self._con, self.found)
+            self._read_waiting()
             self.memory.spare()
+
+    def _read(self, con: Connection, part: list[Stored], *, may_wait: bool) -> Staged:
+        found = Staged()
+        taker = BatchTaker(con, found, may_wait)
+        for batch in self._reader.batches(part, found):
+            taker.take(batch)
+        return found
+
+    def _read_waiting(self) -> None:
+        """Read what found too little memory beside another reader, with all of it."""
+        waiting, self.found.waiting = self.found.waiting, []
+        for batch in waiting:
+            BatchTaker(self._con, self.found, may_wait=False).take(batch)
 
     def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
         sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
@@ -74,7 +88,7 @@ class Stager:
         def work(part: list[Stored]) -> Staged:
             session = idle.get()
             try:
-                return self._reader.read(session, part, is_beside=True)
+                return self._read(session, part, may_wait=True)
             finally:
                 idle.put(session)
 

@@ -36,6 +36,8 @@ def suspect_reasons(con: Connection, start: PollStart, found: Staged) -> list[st
         reasons.append("lookup_failed_or_empty")
     if fresh and unknown >= 3 and unknown * 5 >= seen:
         reasons.append("many_tasks_empty")
+    if any(reject.level == "task" and reject.task_id is None for _, reject in found.rejects):
+        reasons.append("unreadable_objects")
     if found.full_responses:
         reasons.append("row_cap_reached")
     if found.empty_responses and start.is_full_scope:

@@ -1,6 +1,6 @@
 """The one place that touches the network: GET with key, time-outs, bounded body, retries, bounded concurrency.
 
-What an answer means belongs to answers.py, what a body holds to gate.py.
+What a status means belongs to response_errors.py, what a body holds to envelope.py.
 """
 
 import threading
@@ -21,7 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from pipelines.clock import Clock, utc_now
 from pipelines.errors import BadPayload, BadSettings, Refused, Unreachable
 from pipelines.recoup.endpoints import Request, Response
-from pipelines.recoup.response_errors import Again, check_body, check_status, transport_failure
+from pipelines.recoup.response_errors import Again, check_status, transport_failure
 from pipelines.settings import Settings, is_loopback
 
 CONNECT_SECONDS = 10
@@ -108,9 +108,10 @@ class RecoupClient:
             self._http.close()
 
     def get(self, request: Request, *, most_tries: int | None = None) -> Response:
-        """Send one request, again after passing failures, and return the checked body.
+        """Send one request, again after passing failures, and return the body with its status 200.
 
-        Raises Refused (key, account), Unreachable (network, 429, 5xx after all tries) or BadPayload (not tasks).
+        Raises Refused (key, account), Unreachable (network, 429, 5xx after all tries) or BadPayload (a body
+        that is too large, or compressed in a way that hides its size).
         """
         return self._get(_Call(request, most_tries=most_tries))
 
@@ -192,11 +193,15 @@ class RecoupClient:
             if answer.status_code != httpx.codes.OK:
                 check_status(request, answer, self._start_of(answer), self._clock())
             body = self._read(call, answer)
-        check_body(request, body)
         return Response(request, answer.status_code, body, requested_at, self._clock(), call.tries)
 
     def _read(self, call: _Call, answer: httpx.Response) -> bytes:
         """Read a whole body, but never more of it than RECOUP_MAX_BODY_MEGABYTES."""
+        encoding = answer.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity", "gzip"):
+            # Each further layer would multiply how much one small body can become.
+            what = "compressed in another way than once with gzip"
+            raise BadPayload(f"GET {call.request.label}: the body is {what}; check what stands before the API")
         announced = answer.headers.get("content-length", "")
         if announced.isdigit() and int(announced[:18]) > self._limit:
             raise self._too_large(call.request)

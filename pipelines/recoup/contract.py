@@ -1,7 +1,10 @@
 """The pydantic models that *are* the contract of the Recoup API, for both shapes it answers in.
 
-Field meanings are in docs/source.md. TypedDicts: only validity matters, no object is kept. Splitting bodies and
-quarantine do not belong here (gate.py).
+Field meanings are in docs/source.md. TypedDicts: only validity matters, no object is kept. Splitting bodies belongs to
+envelope.py, what an odd value costs to careful.py.
+
+A required key is one that must be right for the object to be kept (an identity or its time). A key without
+NotRequired in `Task` that is no identity is always there upstream: absent, it was not told, and what was known stays.
 """
 
 from functools import cache
@@ -27,11 +30,13 @@ Word = Annotated[str, Field(strict=True)]
 Text = Word | None
 Lifetime = Word | float | None
 Identifier = Annotated[str, Field(strict=True, min_length=1, max_length=512)]
-Instant = Annotated[AwareDatetime, Field(strict=True)]
+# When something was or happened, and when something will be or was entered by hand: no run can be of another century.
+Instant = Annotated[AwareDatetime, Field(strict=True), "past"]
+Stamp = Annotated[AwareDatetime, Field(strict=True), "any time"]
 Flag = Annotated[bool, Field(strict=True)] | None
 # DECIMAL(38, 20) holds 18 digits before the point; sums need room. Money is never negative upstream.
-Cents = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None
-Milliseconds = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)] | None
+Cents = Annotated[float, Field(strict=True, ge=0, le=1e12, allow_inf_nan=False)] | None
+Milliseconds = Annotated[int, Field(strict=True, ge=0, le=10**15)] | None
 Count = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None
 
 
@@ -91,7 +96,7 @@ class Run(TypedDict):
     updatedAt: Instant
     startedAt: NotRequired[Instant | None]
     finishedAt: NotRequired[Instant | None]
-    delayedUntil: NotRequired[Instant | None]
+    delayedUntil: NotRequired[Stamp | None]
     expiredAt: NotRequired[Instant | None]
     idempotencyKey: NotRequired[Text]
     version: NotRequired[Text]
@@ -133,33 +138,35 @@ class Task(TypedDict):
     """A task with its window: at most five runs, of the last seven days."""
 
     id: Identifier
-    title: NotRequired[Text]
-    prompt: NotRequired[Text]
-    schedule: NotRequired[Text]
-    account_id: NotRequired[Text]
-    artist_account_id: NotRequired[Text]
-    enabled: NotRequired[Flag]
-    trigger_schedule_id: NotRequired[Text]
-    model: NotRequired[Text]
-    last_run: NotRequired[Instant | None]
-    next_run: NotRequired[Instant | None]
-    created_at: NotRequired[Instant | None]
-    updated_at: NotRequired[Instant | None]
-    recent_runs: NotRequired[list[Run] | None]
-    upcoming: NotRequired[list[Instant] | None]
+    title: Text
+    prompt: Text
+    schedule: Text
+    account_id: Text
+    artist_account_id: Text
+    enabled: Flag
+    trigger_schedule_id: Text
+    model: Text
+    last_run: NotRequired[Stamp | None]
+    next_run: NotRequired[Stamp | None]
+    created_at: NotRequired[Stamp | None]
+    updated_at: NotRequired[Stamp | None]
+    recent_runs: list[Run] | None
+    upcoming: NotRequired[list[Stamp] | None]
     timezone: NotRequired[Text]
     owner_email: NotRequired[Text]
     trigger_lookup_failed: NotRequired[Flag]
     artist_name: NotRequired[Text]
 
 
-@cache
-def task_adapter() -> TypeAdapter[Task]:
-    """Return the judge of tasks; made when first needed, since most processes never need it (first_look.py)."""
-    return TypeAdapter(Task)
+# What an object must have right to be kept at all. All else that cannot be read costs only itself.
+IDENTITIES: dict[Any, tuple[str, ...]] = {
+    Task: ("id",),
+    Run: ("id", "status", "createdAt", "updatedAt"),
+    Attempt: ("id", "status", "createdAt", "updatedAt"),
+}
 
 
 @cache
-def run_adapter() -> TypeAdapter[Run]:
-    """Return the judge of runs."""
-    return TypeAdapter(Run)
+def adapter(declared: Any) -> TypeAdapter[Any]:
+    """Return the judge of one field or object; made when first needed, since most processes need few."""
+    return TypeAdapter(declared)

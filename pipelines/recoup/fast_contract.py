@@ -1,6 +1,6 @@
 """The contract once more as msgspec types, derived from contract.py field by field: a fast first look at an object.
 
-What passes here passes pydantic too (tests/test_gate_equivalence.py); whatever does not, pydantic judges (gate.py).
+What passes here passes pydantic too (tests/recoup/test_gate_equivalence.py); whatever does not is read by careful.py.
 """
 
 from datetime import datetime
@@ -15,14 +15,11 @@ from typing_extensions import is_typeddict
 
 from pipelines.recoup import contract
 
-# pydantic's JSON parser refuses deeper nesting; how deep an object is nested, its opening brackets bound from above.
-DEEPEST = 200
+Decoder = msgspec.json.Decoder[Any]
 
 
-def passes(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> bool:
-    """Tell whether an object certainly keeps the contract; False means that pydantic must judge."""
-    if raw.count(b"{") + raw.count(b"[") > DEEPEST:
-        return False
+def passes(raw: bytes, decoder: Decoder) -> bool:
+    """Tell whether an object certainly keeps the contract; False means that it must be read with care."""
     try:
         decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -30,35 +27,43 @@ def passes(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> bool:
     return True
 
 
-def _translate(declared: Any, known: dict[Any, Any]) -> Any:
-    """Return the msgspec type that accepts no more than pydantic does. Raises TypeError where it knows none."""
-    origin, arguments = get_origin(declared), get_args(declared)
-    if declared in (contract.Opaque, contract.Ignored):
-        return Any
-    if declared in (str, bool, int, float, NoneType):
-        return declared
-    if declared is AwareDatetime:
-        return Annotated[datetime, msgspec.Meta(tz=True)]
-    if is_typeddict(declared):
-        return known.get(declared) or _struct(declared, known)
-    if origin is NotRequired:
-        return _translate(arguments[0], known)
-    if origin in (Union, UnionType):
-        return Union[tuple(_translate(argument, known) for argument in arguments)]  # noqa: UP007
-    if origin is list:
-        return list[_translate(arguments[0], known)]  # type: ignore[misc]
-    if origin is Annotated:
-        return _constrained(_translate(arguments[0], known), arguments[1:])
-    raise TypeError(f"{declared}: first_look.py has no msgspec type for it yet")
+class _Types:
+    """Translates the contract; `is_closed` refuses keys that it does not know."""
 
+    def __init__(self, *, is_closed: bool) -> None:
+        self._is_closed = is_closed
+        self._known: dict[Any, Any] = {}
 
-def _struct(declared: Any, known: dict[Any, Any]) -> Any:
-    required = declared.__required_keys__
-    names = sorted(declared.__annotations__, key=lambda name: name not in required)
-    types = {name: _translate(declared.__annotations__[name], known) for name in names}
-    fields = [(name, types[name]) if name in required else (name, types[name], None) for name in names]
-    known[declared] = msgspec.defstruct(declared.__name__, fields, forbid_unknown_fields=True, gc=False)
-    return known[declared]
+    def of(self, declared: Any) -> Any:
+        """Return the msgspec type that accepts no more than pydantic does. Raises TypeError where it knows none."""
+        origin, arguments = get_origin(declared), get_args(declared)
+        if declared in (contract.Opaque, contract.Ignored):
+            return Any
+        if declared in (str, bool, int, float, NoneType):
+            return declared
+        if declared is AwareDatetime:
+            return Annotated[datetime, msgspec.Meta(tz=True)]
+        if is_typeddict(declared):
+            return self._known.get(declared) or self._struct(declared)
+        if origin is NotRequired:
+            return self.of(arguments[0])
+        if origin in (Union, UnionType):
+            return Union[tuple(self.of(argument) for argument in arguments)]  # noqa: UP007
+        if origin is list:
+            return list[self.of(arguments[0])]  # type: ignore[misc]
+        if origin is Annotated:
+            return _constrained(self.of(arguments[0]), arguments[1:])
+        raise TypeError(f"{declared}: fast_contract.py has no msgspec type for it yet")
+
+    def _struct(self, declared: Any) -> Any:
+        required = declared.__required_keys__
+        names = sorted(declared.__annotations__, key=lambda name: name not in required)
+        types = {name: self.of(declared.__annotations__[name]) for name in names}
+        fields = [(name, types[name]) if name in required else (name, types[name], None) for name in names]
+        self._known[declared] = msgspec.defstruct(
+            declared.__name__, fields, forbid_unknown_fields=self._is_closed, gc=False
+        )
+        return self._known[declared]
 
 
 def _constrained(inner: Any, metadata: tuple[Any, ...]) -> Any:
@@ -78,14 +83,16 @@ def _constraint(limit: Any) -> msgspec.Meta:
             return msgspec.Meta(ge=least)
         case annotated_types.Le(most) if isinstance(most, int | float):
             return msgspec.Meta(le=most)
-    raise TypeError(f"{limit}: first_look.py has no msgspec constraint for it yet")
+    raise TypeError(f"{limit}: fast_contract.py has no msgspec constraint for it yet")
 
 
 def _is_kept_anyway(limit: Any) -> bool:
-    # msgspec converts nothing, and NaN and Infinity are no JSON to it.
-    return isinstance(limit, Strict) or getattr(limit, "allow_inf_nan", None) is False
+    # msgspec converts nothing, and NaN and Infinity are no JSON to it. Which instants are believable, SQL tells.
+    is_marker = limit in ("past", "any time", "ignored")
+    return is_marker or isinstance(limit, Strict) or getattr(limit, "allow_inf_nan", None) is False
 
 
-_KNOWN: dict[Any, Any] = {}
-TASK = msgspec.json.Decoder(_translate(contract.Task, _KNOWN))
-RUN = msgspec.json.Decoder(_translate(contract.Run, _KNOWN))
+_CLOSED, _OPEN = _Types(is_closed=True), _Types(is_closed=False)
+# Made at import, since the fast way needs them in nearly every process that loads anything.
+CLOSED: dict[Any, Decoder] = {kind: msgspec.json.Decoder(_CLOSED.of(kind)) for kind in (contract.Task, contract.Run)}
+OPEN: dict[Any, Decoder] = {kind: msgspec.json.Decoder(_OPEN.of(kind)) for kind in (contract.Task, contract.Run)}

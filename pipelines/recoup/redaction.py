@@ -43,14 +43,16 @@ OPENED = frozenset(["recent_runs", "attempts", "env", "schedule", "generator", "
 _HARMLESS = re.compile(r"[\w.:+/-]{1,64}|[\d*,/#?LW-]+( [\w*,/#?-]+){4,5}")
 
 
-def redact(raw: bytes) -> str:
-    """Return JSON of the same shape in which only harmless values remain readable."""
+def redact(raw: bytes, key: str = "") -> str:
+    """Return JSON of the same shape in which only harmless values remain readable; `key` names a lone member."""
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return msgspec.json.encode(f"<{len(raw)} bytes that are not JSON>").decode()
-    is_object = isinstance(value, dict)
-    return msgspec.json.encode(_members(value) if is_object else _redacted(value, "")).decode()
+    except RecursionError:
+        return msgspec.json.encode(f"<{len(raw)} bytes, nested too deeply>").decode()
+    is_object = isinstance(value, dict) and not key
+    return msgspec.json.encode(_members(value) if is_object else _redacted(value, key)).decode()
 
 
 def is_harmless(text: str) -> bool:

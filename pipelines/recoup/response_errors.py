@@ -1,6 +1,7 @@
-"""What an answer of the API means: good, refused, worth another try, or no tasks at all; and how to say so.
+"""What an answer without status 200 means: refused, worth another try, or misdirected; and how to say so.
 
-Sending and waiting belong to client.py. The API's own text is never repeated: only documented phrases are named.
+Sending and waiting belong to client.py, what a body holds to envelope.py. The API's own text is never repeated: only
+documented phrases are named.
 """
 
 import re
@@ -13,7 +14,6 @@ import msgspec
 
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable
 from pipelines.recoup.endpoints import Kind, Request
-from pipelines.recoup.gate import Envelope
 
 NOT_A_UUID = "Failed to fetch scheduled actions: invalid input syntax for type uuid"
 TOO_LARGE = "FUNCTION_RESPONSE_PAYLOAD_TOO_LARGE"
@@ -62,32 +62,7 @@ class _ErrorBody(msgspec.Struct):
     message: str | None = None
 
 
-_ENVELOPE = msgspec.json.Decoder(Envelope)
 _ERROR = msgspec.json.Decoder(_ErrorBody)
-
-
-def check_body(request: Request, body: bytes) -> None:
-    """Raise BadPayload unless a body with status 200 is whole JSON that says success and lists what was asked for.
-
-    One scan over the bytes; the tasks inside are the gate's business.
-    """
-    where = f"GET {request.label}"
-    if not body.strip():
-        raise BadPayload(f"{where}: 200 with an empty body; check RECOUP_API_URL, or try again later")
-    if body.lstrip()[:1] == b"<":
-        raise BadPayload(f"{where}: 200 with an HTML page instead of JSON; does RECOUP_API_URL name the API itself?")
-    try:
-        envelope = _ENVELOPE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        is_cut = "truncated" in str(error)
-        what = f"200 with {'JSON that is cut off' if is_cut else 'a body that is not the documented JSON'}"
-        raise BadPayload(f"{where}: {what} ({len(body):,} bytes); try again, or check RECOUP_API_URL") from None
-    if envelope.status != "success":
-        raise BadPayload(f"{where}: 200 with status error{_named(phrase_in(body))}; try again later")
-    if getattr(envelope, request.kind.listed) is msgspec.UNSET:
-        raise BadPayload(
-            f"{where}: 200 without a list of {request.kind.listed}; does RECOUP_API_URL name the API itself?"
-        )
 
 
 def check_status(request: Request, answer: httpx.Response, start: bytes, now: datetime) -> None:
@@ -95,7 +70,7 @@ def check_status(request: Request, answer: httpx.Response, start: bytes, now: da
     status, phrase = answer.status_code, phrase_in(start)
     if request.kind is Kind.RUN and phrase == NOT_FOUND and status in (404, 500):
         raise RunNotFound(f"GET {request.label}: the API knows no such run; nothing to do")
-    where, what = f"GET {request.label}", f"{status}{_named(phrase)}"
+    where, what = f"GET {request.label}", f"{status}{named(phrase)}"
     if status == HTTPStatus.UNAUTHORIZED:
         # A database error in the server's key lookup looks just like a wrong key, so one 401 proves nothing.
         raise Again(Refused, what, "the key is wrong or expired: set a valid one in RECOUP_API_KEY", 1)
@@ -151,7 +126,8 @@ def phrase_in(body: bytes) -> str | None:
     return None
 
 
-def _named(phrase: str | None) -> str:
+def named(phrase: str | None) -> str:
+    """Write a documented phrase behind what is told."""
     return f" ({phrase})" if phrase else ""
 
 

@@ -4,6 +4,7 @@ create table if not exists core.coverage_gaps (
     from_at timestamptz not null,
     to_at timestamptz not null,
     cause varchar not null,
+    is_provisional boolean not null,
     schedule varchar,
     timezone varchar,
     runs_missing_count integer,

@@ -5,6 +5,7 @@ create table if not exists core.quarantine (
     level varchar not null,
     task_id varchar,
     run_id varchar,
+    run_created_at timestamptz,
     reason varchar not null,
     raw json
 );

@@ -71,4 +71,18 @@ create or replace temp macro error_text(error, field) as
         else null
     end;
 
+-- An instant that no run can have would make calendars without end (recoup/believable.py has the bounds). Here it is an
+-- error: the load then reads the batch field by field, and the odd value costs itself alone (load/apart.py).
+create or replace temp macro believable(instant, earliest, latest) as
+    case
+        when instant < getvariable(earliest) or instant > getvariable(latest) then error('no believable instant')
+        else instant
+    end;
+
+create or replace temp macro run_instant(instant) as
+    believable(instant, 'earliest_run', 'latest_run');
+
+create or replace temp macro any_instant(instant) as
+    believable(instant, 'earliest_stamp', 'latest_stamp');
+
 attach if not exists ':memory:' as stage;

@@ -5,9 +5,13 @@ create or replace table stage.tasks (
     artist_name varchar, is_enabled_reported boolean, schedule_id varchar, model varchar, owner_email_hash varchar,
     owner_email varchar, prompt_hash varchar, prompt_length bigint, prompt varchar, last_run_reported_at timestamptz,
     next_run_reported_at timestamptz, created_at timestamptz, updated_at timestamptz, is_trigger_lookup_failed boolean,
-    upcoming timestamptz[], run_count integer, window_run_ids varchar[], window_oldest_run_at timestamptz,
-    window_newest_run_at timestamptz
+    upcoming timestamptz[], is_window_told boolean, run_count integer, window_run_ids varchar[],
+    window_oldest_run_at timestamptz, window_newest_run_at timestamptz, untold varchar[]
 );
+
+-- What could not be kept. Its ids were seen all the same: what was not read is neither gone nor complete.
+create or replace table stage.rejects as
+select * exclude (poll_id) from core.quarantine limit 0;
 
 create or replace table stage.unchanged (
     response_number integer, position integer, task_hash varchar, observed_at timestamptz
@@ -30,7 +34,7 @@ select
 from core.attempts
 limit 0;
 
--- What later steps find, empty until a step has something to find (load.py leaves out those that have not).
+-- What later steps find, empty until a step has something to find (load/session.py leaves out those that have not).
 create or replace temp table new_versions (is_opening boolean);
 
 create or replace temp table departed (run_id varchar, last_seen_at timestamptz);

@@ -1,5 +1,5 @@
--- One NDJSON line per changed task: {"n": response, "i": position, "o": observed at, "w": runs before quarantine, "h": hash,
--- "t": task}.
+-- One NDJSON line per changed task: {"n": response, "i": position, "o": observed at, "h": hash,
+-- "w": how many runs the window held, "u": fields that were not told, "t": task}.
 create or replace temp table batch as
 select
     n as response_number,
@@ -7,13 +7,14 @@ select
     h as task_hash,
     o as observed_at,
     w as window_count,
+    u as untold,
     t
 from read_json(
     getvariable('stage_file'),
     format = 'newline_delimited',
     maximum_object_size = getvariable('largest_line'),
     columns = {
-        n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', w: 'INTEGER', h: 'VARCHAR',
+        n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', h: 'VARCHAR', w: 'INTEGER', u: 'VARCHAR[]',
         t: '{task_type}'
     }
 );
@@ -63,16 +64,18 @@ select
     keyed_hash(t.prompt) as prompt_hash,
     length(t.prompt) as prompt_length,
     case when is_kept('prompt') then t.prompt end as prompt,
-    t.last_run as last_run_reported_at,
-    t.next_run as next_run_reported_at,
-    t.created_at as created_at,
-    t.updated_at as updated_at,
+    any_instant(t.last_run) as last_run_reported_at,
+    any_instant(t.next_run) as next_run_reported_at,
+    any_instant(t.created_at) as created_at,
+    any_instant(t.updated_at) as updated_at,
     t.trigger_lookup_failed as is_trigger_lookup_failed,
-    t.upcoming as upcoming,
+    list_transform(t.upcoming, lambda tick: any_instant(tick)) as upcoming,
+    t.recent_runs is not null as is_window_told,
     coalesce(window_count, len(t.recent_runs), 0) as run_count,
     list_transform(coalesce(t.recent_runs, []), lambda run: run.id) as window_run_ids,
     list_min(list_transform(t.recent_runs, lambda run: run.createdAt)) as window_oldest_run_at,
-    list_max(list_transform(t.recent_runs, lambda run: run.createdAt)) as window_newest_run_at
+    list_max(list_transform(t.recent_runs, lambda run: run.createdAt)) as window_newest_run_at,
+    untold
 from named;
 
 -- A view: the rows are as wide as the answer, and kept a second time they would double what a batch takes.

@@ -1,4 +1,6 @@
--- From run_batch (whatever endpoint it came from) to typed rows. Money goes text -> DECIMAL, so that it never is a DOUBLE.
+-- From run_batch (whatever endpoint it came from) to typed rows. Money goes text -> DECIMAL. The API's own numbers are
+-- doubles and come with at most 17 digits, which stay as they are; of longer ones the reader of JSON keeps 17, unless the
+-- run was read field by field: then all digits are kept.
 insert into stage.runs by name
 with scrubbed as (
 
@@ -73,12 +75,12 @@ select
     r.env.name = 'prod' as is_production,
     keyed_hash(r.env."user") as env_user_hash,
     case when is_kept('env_user') then r.env."user" end as env_user,
-    r.createdAt as created_at,
-    r.updatedAt as updated_at,
-    r.startedAt as started_at,
-    r.finishedAt as finished_at,
-    r.delayedUntil as delayed_until,
-    r.expiredAt as expired_at,
+    run_instant(r.createdAt) as created_at,
+    run_instant(r.updatedAt) as updated_at,
+    run_instant(r.startedAt) as started_at,
+    run_instant(r.finishedAt) as finished_at,
+    any_instant(r.delayedUntil) as delayed_until,
+    run_instant(r.expiredAt) as expired_at,
     r.costInCents::decimal(38, 20) as compute_cents,
     r.baseCostInCents::decimal(38, 20) as invocation_cents,
     r.durationMs as duration_ms,

@@ -10,7 +10,8 @@ with candidates as (
         schedule_id,
         timezone,
         coalesce(is_enabled_reported, true) as is_enabled,
-        coalesce(is_trigger_lookup_failed, false) as is_trigger_lookup_failed,
+        is_trigger_lookup_failed,
+        is_window_told,
         run_count,
         window_oldest_run_at,
         window_newest_run_at,
@@ -29,7 +30,8 @@ with candidates as (
         t.schedule_id,
         t.timezone,
         t.is_enabled,
-        coalesce(t.is_trigger_lookup_failed, false),
+        t.is_trigger_lookup_failed,
+        true as is_window_told,
         t.window_run_count,
         t.window_oldest_run_at,
         t.window_newest_run_at,
@@ -59,9 +61,11 @@ with compared as (
         -- An unchanged body repeats its verdict; only a changed one can newly be an outage.
         case
             when not s.is_changed then coalesce(p.last_verdict = 'unknown', false)
+            when not s.is_window_told then true
             when s.is_trigger_lookup_failed then true
             when s.schedule_id is null or s.run_count > 0 then false
-            when s.timezone is null then true
+            -- The newest server says so itself when the list was answered; before it, only a zone proves that.
+            when s.timezone is null and s.is_trigger_lookup_failed is null then true
             -- The list was answered, yet a run that must still be in it is gone.
             else coalesce(
                 p.window_schedule_id = s.schedule_id
@@ -69,6 +73,11 @@ with compared as (
                 false
             )
         end as is_unknown,
+        -- The window held runs that could not be kept: it proves nothing about what else came and went.
+        case
+            when s.is_changed then s.run_count > len(s.window_run_ids)
+            else coalesce(p.last_verdict = 'rejected', false)
+        end as is_damaged,
         s.run_count >= 5 as is_saturated
     from seen as s
     left join core.tasks as p
@@ -78,9 +87,10 @@ with compared as (
 
 select
     *,
+    not is_unknown and not is_damaged as is_judged,
     greatest(known_newest_run_at, known_until_at - interval 60 seconds) as hole_from_at,
     case
-        when is_unknown or known_until_at is null then null
+        when is_unknown or is_damaged or known_until_at is null then null
         when known_schedule_id is distinct from schedule_id and known_schedule_id is not null
             then coalesce(window_oldest_run_at, observed_at)
         when schedule_id is null then null
@@ -88,6 +98,6 @@ select
         else observed_at - interval 7 days
     end as hole_to_at,
     known_until_at is not null and known_schedule_id is not null and known_schedule_id is distinct from schedule_id
-        and not is_unknown as is_schedule_replaced,
+        and not is_unknown and not is_damaged as is_schedule_replaced,
     is_saturated and window_oldest_run_at <= known_newest_run_at as is_overlapping
 from compared;

@@ -96,7 +96,7 @@ from (
     inner join observed as o
         on o.task_id = p.task_id
     where o.is_changed
-        and not o.is_unknown
+        and o.is_judged
         and p.observed_until_at is not null
 ) as d
 where not list_contains(d.now_shown, d.run_id);
@@ -128,21 +128,30 @@ select
     o.observed_at as last_seen_at,
     null::timestamptz as deleted_at,
     case
-        when o.is_unknown then p.observed_from_at
-        else coalesce(p.observed_from_at, o.window_oldest_run_at, o.observed_at)
+        when not o.is_judged then p.observed_from_at
+        -- The API shows seven days, so no answer is evidence of what was before.
+        else coalesce(
+            p.observed_from_at,
+            greatest(o.window_oldest_run_at, o.observed_at - interval 7 days),
+            o.observed_at
+        )
     end as observed_from_at,
-    case when o.is_unknown then p.observed_until_at else o.observed_at end as observed_until_at,
-    case when o.is_unknown then 'unknown' else 'known' end as last_verdict,
+    case when not o.is_judged then p.observed_until_at else o.observed_at end as observed_until_at,
+    case
+        when o.is_unknown then 'unknown'
+        when o.is_damaged then 'rejected'
+        else 'known'
+    end as last_verdict,
     case
         when not o.is_unknown then null
         else coalesce(p.unknown_since_at, o.observed_at)
     end as unknown_since_at,
     getvariable('poll_id') as last_poll_id,
-    case when o.is_unknown then p.window_schedule_id else o.schedule_id end as window_schedule_id,
-    case when o.is_unknown then coalesce(p.window_run_count, 0) else o.run_count end as window_run_count,
-    case when o.is_unknown then p.window_oldest_run_at else o.window_oldest_run_at end as window_oldest_run_at,
-    case when o.is_unknown then p.window_newest_run_at else o.window_newest_run_at end as window_newest_run_at,
-    case when o.is_unknown then coalesce(p.window_run_ids, []) else o.window_run_ids end as window_run_ids,
+    case when not o.is_judged then p.window_schedule_id else o.schedule_id end as window_schedule_id,
+    case when not o.is_judged then coalesce(p.window_run_count, 0) else o.run_count end as window_run_count,
+    case when not o.is_judged then p.window_oldest_run_at else o.window_oldest_run_at end as window_oldest_run_at,
+    case when not o.is_judged then p.window_newest_run_at else o.window_newest_run_at end as window_newest_run_at,
+    case when not o.is_judged then coalesce(p.window_run_ids, []) else o.window_run_ids end as window_run_ids,
     i.task_hash as source_hash
 from incoming as i
 inner join observed as o

@@ -17,4 +17,6 @@ select
 from core.tasks as t
 where t.deleted_at is null
     and t.account_id in (select account_id from scope)
-    and t.task_id not in (select task_id from observed);
+    and t.task_id not in (select task_id from observed)
+    -- Every id that a body held was seen, whatever became of the rest.
+    and t.task_id not in (select task_id from stage.rejects where task_id is not null);

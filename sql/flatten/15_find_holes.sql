@@ -69,7 +69,14 @@ judged as (
             where s.task_id = followed.task_id
                 and s.observed_at > followed.known_until_at
                 and s.verdict = 'unknown'
-        ) as has_outage
+        ) as has_outage,
+        exists (
+            select 1
+            from core.task_observations as s
+            where s.task_id = followed.task_id
+                and s.observed_at > followed.known_until_at
+                and s.verdict = 'rejected'
+        ) as has_rejects
     from followed
     where to_at > from_at
 
@@ -83,6 +90,7 @@ select
     -- The first that applies. A hole longer than a nightly's rhythm without any poll in it means that nobody polled.
     case
         when is_schedule_replaced then 'schedule_replaced'
+        when has_rejects then 'rejected'
         when has_outage then 'source_outage'
         when not is_saturated then 'seven_day_cut'
         when observed_at - known_until_at > interval 26 hours then 'not_polled'

@@ -13,6 +13,7 @@ select
     h.from_at,
     h.to_at,
     h.cause,
+    false as is_provisional,
     s.schedule,
     s.timezone,
     len(c.ticks)::integer as runs_missing_count,

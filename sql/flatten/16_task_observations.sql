@@ -13,6 +13,7 @@ select
     case when not o.is_unknown and o.is_saturated then coalesce(o.is_overlapping, false) end as is_overlapping,
     case
         when o.is_unknown then 'unknown'
+        when o.is_damaged then 'rejected'
         when o.known_until_at is null then 'first'
         when o.is_schedule_replaced then 'schedule_replaced'
         when g.task_id is not null then 'gap'

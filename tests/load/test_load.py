@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.archive.store import PollEnd
+from pipelines.recoup import fast_contract
 from tests.support.bodies import NOON, Bench, body, iso, run, runs_body, task
 
 HOUR = timedelta(hours=1)
@@ -69,25 +70,32 @@ def test_money_is_exact(bench: Bench) -> None:
 
 
 def test_one_bad_run_costs_itself_alone(bench: Bench) -> None:
-    bad = run("run_bad", costInCents="a secret of owner@label.example")
+    bad = run("run_bad", status=["a secret of owner@label.example"])
     good = task(runs=[run("run_1"), bad, run("run_3")])
-    row = bench.poll(NOON, [good, task("task_2", title=7, runs=[run("run_4")]), task("task_3", runs=[run("run_5")])])
+    row = bench.poll(NOON, [good, task(7, title="x", runs=[run("run_4")]), task("task_3", runs=[run("run_5")])])
     assert sorted(r["run_id"] for r in bench.rows("from core.runs")) == ["run_1", "run_3", "run_5"]
     rejects = bench.rows("select path, level, task_id, run_id, reason, raw from core.quarantine order by path")
     assert [(r["path"], r["level"], r["task_id"], r["run_id"]) for r in rejects] == [
         ("tasks[0].recent_runs[1]", "run", "task_1", "run_bad"),
-        ("tasks[1]", "task", "task_2", None),
+        ("tasks[1]", "task", None, None),
     ]
     assert row.quarantined_count == 2
     assert "owner@label.example" not in json.dumps(rejects)
-    assert bench.one("select window_run_count from core.tasks where task_id = 'task_1'") == 3
+    verdicts = dict(bench.con.execute("select task_id, verdict from core.task_observations").fetchall())
+    assert verdicts == {"task_1": "rejected", "task_3": "first"}
+    assert bench.rows("select cause, runs_missing_count from core.coverage_gaps") == [
+        {"cause": "rejected", "runs_missing_count": 1}
+    ]
 
 
-def test_quarantine_gives_the_same_rows_as_the_fast_path(tmp_path: Path) -> None:
+def test_reading_field_by_field_gives_the_same_rows_as_the_first_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tasks = [task(f"task_{n}", runs=[run(f"run_{n}{m}", NOON - m * HOUR) for m in range(3)]) for n in range(3)]
     fast, slow = Bench(tmp_path / "fast"), Bench(tmp_path / "slow")
     fast.poll(NOON, tasks)
-    slow.poll(NOON, [*tasks, task("task_bad", schedule=5)])
+    monkeypatch.setattr(fast_contract, "passes", lambda raw, decoder: False)
+    slow.poll(NOON, tasks)
     without = ("polls", "responses", "quarantine")
     assert fast.dump(*without) == slow.dump(*without)
 

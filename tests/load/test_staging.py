@@ -80,13 +80,13 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[tuple[int, int]] = []
-    read_waiting = batches.read_waiting
+    read_waiting = stage.Stager._read_waiting
 
-    def spied(con: duckdb.DuckDBPyConnection, found: batches.Staged) -> None:
-        waited.append((len(found.waiting), limits(bench)["memory"]))
-        read_waiting(con, found)
+    def spied(stager: stage.Stager) -> None:
+        waited.append((len(stager.found.waiting), limits(bench)["memory"]))
+        read_waiting(stager)
 
-    monkeypatch.setattr(stage, "read_waiting", spied)
+    monkeypatch.setattr(stage.Stager, "_read_waiting", spied)
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     monkeypatch.setattr(memory_module, "ENOUGH", "40MB")
     large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 10 * 1024 * 1024)])]) for n in range(3)]

@@ -1,14 +1,17 @@
 """Bodies of a 200: anything but the documented JSON is a bad payload, and none is read beyond its bound."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 
 import httpx
 import pytest
+import zstandard
 
 from pipelines.errors import BadPayload
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import Request
+from pipelines.recoup.endpoints import Kind, Request
+from pipelines.recoup.envelope import split
 from tests.recoup.conftest import EMPTY, PRIVATE, Answer, Api, failure, get, settings
 
 
@@ -34,16 +37,47 @@ from tests.recoup.conftest import EMPTY, PRIVATE, Answer, Api, failure, get, set
         (b"\xef\xbb\xbf\xff", "not the documented JSON"),
     ],
 )
-def test_200_with_anything_but_tasks_is_a_bad_payload(api: Api, body: bytes, says: str) -> None:
-    api.plays(Answer(body=body))
-    text = failure(api, BadPayload)
+def test_200_with_anything_but_tasks_is_a_bad_payload(body: bytes, says: str) -> None:
+    with pytest.raises(BadPayload) as refused:
+        split(body, Kind.TASKS, "GET /api/tasks")
+    text = str(refused.value)
     assert says in text and "GET /api/tasks" in text
-    assert len(api.seen) == 1
+    assert PRIVATE not in text
 
 
-def test_a_runs_request_wants_runs(api: Api) -> None:
-    api.plays(Answer(body=EMPTY))
-    assert "without a list of runs" in failure(api, BadPayload, Request.runs(None))
+@pytest.mark.parametrize("body", [b"", b"<html>", b"no JSON", b'{"status":"error"}', EMPTY])
+def test_whatever_comes_with_200_is_handed_on_to_be_archived_first(api: Api, body: bytes) -> None:
+    api.plays(Answer(body=body))
+    assert get(api).body == body
+
+
+def test_a_runs_request_wants_runs() -> None:
+    with pytest.raises(BadPayload, match="without a list of runs"):
+        split(EMPTY, Kind.RUNS, "GET /api/tasks/runs")
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (EMPTY.decode().encode("utf-16"), "UTF-16"),
+        (EMPTY.decode().encode("utf-16-be"), "UTF-16"),
+        (EMPTY.decode().encode("utf-16-le"), "UTF-16"),
+        (EMPTY.decode().encode("utf-32-be"), "UTF-32"),
+        (gzip.compress(EMPTY), "gzip"),
+        (zlib.compress(EMPTY), "deflate"),
+        (zstandard.compress(EMPTY), "zstd"),
+    ],
+)
+def test_another_encoding_is_refused_by_name(body: bytes, encoding: str) -> None:
+    with pytest.raises(BadPayload, match=encoding):
+        split(body, Kind.TASKS, "GET /api/tasks")
+
+
+@pytest.mark.parametrize("encoding", ["gzip, gzip", "deflate", "br", "gzip,identity", "x-unknown"])
+def test_more_than_one_layer_of_compression_is_refused_before_it_is_read(api: Api, encoding: str) -> None:
+    twice = gzip.compress(gzip.compress(b" " * 30_000_000))
+    api.plays(Answer(body=twice, headers={"Content-Encoding": encoding}))
+    assert "once with gzip" in failure(api, BadPayload, max_body_megabytes=1)
 
 
 def test_204_is_no_answer_to_a_question(api: Api) -> None:

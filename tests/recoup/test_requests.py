@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from pipelines.errors import BadPayload, BadSettings, Refused
+from pipelines.errors import BadSettings, Refused
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
 from tests.recoup.conftest import EMPTY, KEY, NOW, PRIVATE, Answer, Api, error, failure, get, settings
@@ -62,8 +62,8 @@ def test_blanks_around_the_key_are_dropped(api: Api) -> None:
 
 def test_neither_key_nor_bodies_reach_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    api.plays(error(500, PRIVATE), error(401, PRIVATE, "message"), Answer(body=b'{"status":"error","error":"x"}'))
-    failure(api, BadPayload)
+    api.plays(error(500, PRIVATE), error(401, PRIVATE, "message"), Answer(body=PRIVATE.encode()))
+    get(api)
     assert "HTTP Request" in caplog.text
     assert KEY not in caplog.text and PRIVATE not in caplog.text
 
