@@ -10,18 +10,16 @@ from pathlib import Path
 
 from pipelines.atomic_write import write_whole
 from pipelines.database.connection import Connection
-from pipelines.database.sql_text import statement
+from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.paths import Layout
 from pipelines.schedule import cron
 from pipelines.settings import Settings
 
 Seconds = int
+MILLISECOND = timedelta(milliseconds=1)
 
-# The API shows a task's last five runs of the last seven days. Four gaps leave one run of overlap between two
-# polls; a run is seen to its end only if the poll comes before the fifth tick after it, less its own duration.
-WINDOW = timedelta(days=7)
-# Longer memory would let one odd run of last year set the pace; the bound also keeps the scan short.
-LONGEST_RUN_OVER = timedelta(days=30)
+# The settings may ask for less often than the source allows: one day less than the seven that core.window_length() shows.
+LONGEST_PAUSE = timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +49,18 @@ def measure(con: Connection, at: datetime) -> Cadence:
     failed = next((count for count, (_, is_outage) in enumerate(polls) if not is_outage), len(polls))
     last_poll_at = polls[0][0] if polls else None
     tightest = _tightest(con, at)
-    if tightest is None:
+    if not tightest:
         return Cadence(last_poll_at, failed)
-    task_id, schedule, gap, longest, safe = tightest
-    return Cadence(last_poll_at, failed, safe, gap, longest, task_id, schedule)
+    # Whole seconds, rounded so that the pause is never longer than it may be.
+    return Cadence(
+        last_poll_at,
+        failed,
+        safe_seconds=tightest["safe_ms"] // 1000,
+        gap_seconds=tightest["gap_ms"] // 1000,
+        longest_run_seconds=-(-tightest["longest_run_ms"] // 1000),
+        task_id=tightest["task_id"],
+        schedule=tightest["schedule"],
+    )
 
 
 def next_poll(cadence: Cadence, settings: Settings) -> NextPoll:
@@ -74,7 +80,7 @@ def next_poll(cadence: Cadence, settings: Settings) -> NextPoll:
 
 def capped_seconds(seconds: Seconds, settings: Settings) -> Seconds:
     """Keep an interval between the two settings, and short of the window's seven days whatever they say."""
-    longest = min(settings.poll_interval_max_seconds, int(WINDOW.total_seconds()) - 86_400)
+    longest = min(settings.poll_interval_max_seconds, int(LONGEST_PAUSE.total_seconds()))
     return min(max(seconds, settings.poll_interval_min_seconds), longest)
 
 
@@ -108,16 +114,15 @@ def read_state(layout: Layout) -> Cadence:
         return Cadence()
 
 
-def _tightest(con: Connection, at: datetime) -> tuple[str, str, Seconds, Seconds, Seconds] | None:
+def _tightest(con: Connection, at: datetime) -> Row:
     gaps = [
-        {"schedule": schedule, "timezone": timezone, "gap_seconds": int(gap.total_seconds())}
+        {"schedule": schedule, "timezone": timezone, "gap_ms": gap // MILLISECOND}
         for schedule, timezone in con.execute(statement("polling", "schedules")).fetchall()
         if (gap := _gap(schedule, timezone, at)) is not None
     ]
-    # Two texts instead of lists and an instant: each such value costs DuckDB a search (warehouse.insert_rows).
-    parameters = {"gaps": json.dumps(gaps), "since": (at - LONGEST_RUN_OVER).isoformat()}
-    row = con.execute(statement("polling", "tightest_task"), parameters).fetchone()
-    return (str(row[0]), str(row[1]), int(row[2]), int(row[3]), int(row[4])) if row else None
+    # Two texts instead of lists and an instant: each such value costs DuckDB a search (connection.insert_rows).
+    parameters = {"gaps": json.dumps(gaps), "as_of": at.isoformat()}
+    return first_row(con.execute(statement("polling", "tightest_task"), parameters))
 
 
 def _gap(schedule: str, timezone: str, at: datetime) -> timedelta | None:

@@ -69,7 +69,7 @@ with compared as (
             -- The list was answered, yet a run that must still be in it is gone.
             else coalesce(
                 p.window_schedule_id = s.schedule_id
-                and p.window_newest_run_at > s.observed_at - interval 7 days + interval 1 hour,
+                and p.window_newest_run_at > s.observed_at - core.window_length() + interval 1 hour,
                 false
             )
         end as is_unknown,
@@ -78,7 +78,7 @@ with compared as (
             when s.is_changed then s.run_count > len(s.window_run_ids)
             else coalesce(p.last_verdict = 'rejected', false)
         end as is_damaged,
-        s.run_count >= 5 as is_saturated
+        s.run_count >= core.window_size() as is_saturated
     from seen as s
     left join core.tasks as p
         on p.task_id = s.task_id
@@ -88,14 +88,14 @@ with compared as (
 select
     *,
     not is_unknown and not is_damaged as is_judged,
-    greatest(known_newest_run_at, known_until_at - interval 60 seconds) as hole_from_at,
+    greatest(known_newest_run_at, known_until_at - core.list_lag()) as hole_from_at,
     case
         when is_unknown or is_damaged or known_until_at is null then null
         when known_schedule_id is distinct from schedule_id and known_schedule_id is not null
             then coalesce(window_oldest_run_at, observed_at)
         when schedule_id is null then null
         when is_saturated then window_oldest_run_at
-        else observed_at - interval 7 days
+        else observed_at - core.window_length()
     end as hole_to_at,
     known_until_at is not null and known_schedule_id is not null and known_schedule_id is distinct from schedule_id
         and not is_unknown and not is_damaged as is_schedule_replaced,

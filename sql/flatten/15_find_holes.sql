@@ -23,7 +23,7 @@ with found as (
 
     select
         t.task_id,
-        greatest(t.window_newest_run_at, t.observed_until_at - interval 60 seconds) as from_at,
+        greatest(t.window_newest_run_at, t.observed_until_at - core.list_lag()) as from_at,
         t.deleted_at as to_at,
         t.deleted_at as observed_at,
         t.observed_until_at as known_until_at,

@@ -25,9 +25,9 @@ with candidates as (
     from fresh_runs as r
     inner join core.missing_runs as m
         on m.task_id = r.task_id
-        and m.tick_at between r.created_at - interval 60 seconds and r.created_at + interval 60 seconds
+        and m.tick_at between r.created_at - core.tick_tolerance() and r.created_at + core.tick_tolerance()
     where m.recovered_run_id is null
-        and m.tick_at >= (select min(created_at) - interval 60 seconds from fresh_runs)
+        and m.tick_at >= (select min(created_at) - core.tick_tolerance() from fresh_runs)
 
     union
 
@@ -39,8 +39,8 @@ with candidates as (
     from fresh_missing as m
     inner join core.runs as r
         on r.task_id = m.task_id
-        and r.created_at between m.tick_at - interval 60 seconds and m.tick_at + interval 60 seconds
-    where r.created_at >= (select min(tick_at) - interval 60 seconds from fresh_missing)
+        and r.created_at between m.tick_at - core.tick_tolerance() and m.tick_at + core.tick_tolerance()
+    where r.created_at >= (select min(tick_at) - core.tick_tolerance() from fresh_missing)
 
 ),
 

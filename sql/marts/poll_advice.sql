@@ -1,7 +1,6 @@
 -- Is each task polled often enough that none of its runs leaves the API's window unseen?
 -- Grain: one row per enabled task with a schedule. Key: task_id.
--- The API shows five runs of seven days: four gaps leave one run of overlap between polls; a run is seen to its end
--- only if a poll comes before the fifth tick after it, less its own duration. The sensor polls by the least of these.
+-- The sensor polls by the least of these pauses. Why one is safe is said at core.safe_poll_ms.
 with context as (
 
     select * from core.build_context
@@ -31,13 +30,12 @@ pace as (
 
 longest_runs as (
 
-    -- Longer memory would let one odd run of last year set the pace.
     select
         runs.task_id,
         max(epoch_ms(runs.finished_at) - epoch_ms(runs.created_at)) as longest_run_ms
     from core.runs as runs
     cross join context
-    where runs.created_at > context.as_of_at - interval 30 days
+    where runs.created_at > context.as_of_at - core.pace_memory()
         and runs.finished_at is not null
     group by runs.task_id
 
@@ -52,20 +50,8 @@ advice as (
         tasks.timezone,
         gaps.smallest_gap_ms,
         longest_runs.longest_run_ms,
-        -- A run longer than five gaps leaves the window before it ends however often one polls; never past six days.
-        case
-            when gaps.smallest_gap_ms is null then null
-            when longest_runs.longest_run_ms < 5 * gaps.smallest_gap_ms
-                then least(
-                    4 * gaps.smallest_gap_ms,
-                    5 * gaps.smallest_gap_ms - longest_runs.longest_run_ms,
-                    518400000
-                ) * 0.001
-            else least(4 * gaps.smallest_gap_ms, 518400000) * 0.001
-        end as safe_interval_seconds,
-        case
-            when gaps.smallest_gap_ms is not null then least(5 * gaps.smallest_gap_ms, 604800000) * 0.001
-        end as shown_seconds
+        core.safe_poll_ms(gaps.smallest_gap_ms, longest_runs.longest_run_ms) * 0.001 as safe_interval_seconds,
+        core.shown_ms(gaps.smallest_gap_ms) * 0.001 as shown_seconds
     from core.tasks as tasks
     left join core.schedule_gaps as gaps
         on gaps.schedule = tasks.schedule

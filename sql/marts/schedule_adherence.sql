@@ -74,7 +74,7 @@ rejects as (
     -- A run that could not be read was there, at some time in the seven days that a window shows.
     select
         quarantine.task_id,
-        polls.started_at - interval 7 days as from_at,
+        polls.started_at - core.window_length() as from_at,
         max(polls.started_at) over (partition by quarantine.task_id order by polls.started_at) as until_at
     from core.quarantine as quarantine
     inner join core.polls as polls
@@ -96,7 +96,7 @@ blind_ticks as (
             when zoneless_versions.task_id is not null then 'configuration_uncertain'
             when rejects.until_at >= ticks.tick_at then 'unreadable_run'
             -- Lists lag behind a little.
-            when coalesce(ticks.tick_at > tasks.observed_until_at - interval 60 seconds, true) then 'not_observed'
+            when coalesce(ticks.tick_at > tasks.observed_until_at - core.list_lag(), true) then 'not_observed'
         end as reason
     from ticks
     anti join marts.tick_runs as tick_runs
@@ -127,16 +127,16 @@ select
     case
         when runs.run_id is null and blind_ticks.reason is not null then 'unobservable'
         when runs.run_id is null then 'missed'
-        when runs.started_at <= ticks.tick_at + interval 60 seconds then 'on_time'
+        when runs.started_at <= ticks.tick_at + core.on_time_within() then 'on_time'
         when runs.started_at is not null or runs.is_final then 'late'
-        when runs.last_observed_at > ticks.tick_at + interval 60 seconds then 'late'
+        when runs.last_observed_at > ticks.tick_at + core.on_time_within() then 'late'
         else 'unobservable'
     end as status,
     case
         when runs.run_id is null then blind_ticks.reason
         when runs.started_at is null
             and not runs.is_final
-            and runs.last_observed_at <= ticks.tick_at + interval 60 seconds
+            and runs.last_observed_at <= ticks.tick_at + core.on_time_within()
             then 'not_observed'
     end as unobservable_reason,
     case

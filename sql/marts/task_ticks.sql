@@ -79,7 +79,7 @@ overdue as (
     from newest_due
     anti join core.runs as runs
         on runs.task_id = newest_due.task_id
-        and runs.created_at >= newest_due.tick_at - interval 60 seconds
+        and runs.created_at >= newest_due.tick_at - core.tick_tolerance()
         and runs.created_at <= newest_due.tick_at + interval 1 hour
     -- A tick inside a hole may well have run: it is missing from here, not overdue there.
     anti join core.missing_runs as missing

@@ -40,7 +40,8 @@ exact_runs as (
 
 other_runs as (
 
-    -- By minute, so that the join below stays an equality: the minute itself and both neighbours.
+    -- By minute, so that the join below stays an equality: the minute itself and both neighbours, which hold all
+    -- within core.tick_tolerance().
     select
         runs.task_id,
         runs.run_id,
@@ -79,7 +80,7 @@ near_runs as (
     inner join other_runs
         on other_runs.task_id = free_ticks.task_id
         and other_runs.minute = free_ticks.minute
-    where abs(epoch(other_runs.created_at) - epoch(free_ticks.tick_at)) <= 60
+    where abs(epoch(other_runs.created_at) - epoch(free_ticks.tick_at)) <= epoch(core.tick_tolerance())
     qualify row_number() over (
             partition by free_ticks.task_id, free_ticks.tick_at
             order by abs(epoch(other_runs.created_at) - epoch(free_ticks.tick_at)), other_runs.run_id

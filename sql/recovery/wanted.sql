@@ -31,7 +31,7 @@ latest_runs as (
 
     select run_id, task_id, outcome, is_final, created_at, updated_at, details_observed_at
     from core.runs
-    where created_at > getvariable('observed_at') - interval 14 days
+    where created_at > getvariable('observed_at') - core.longest_wait()
         and run_id not in (select run_id from stage.runs)
 
 ),
@@ -81,7 +81,7 @@ where (
         -- The poll before had more to ask than its budget allowed.
         or (select details_call_count from core.polls where status <> 'running' order by poll_id desc limit 1) >= $budget
     )
-    and g.to_at > getvariable('observed_at') - interval 7 days
+    and g.to_at > getvariable('observed_at') - core.window_length()
     and g.runs_missing_count is distinct from g.recovered_count
 
 union all

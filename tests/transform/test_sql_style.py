@@ -61,3 +61,13 @@ def test_each_statement_is_read_by_the_module_that_it_names() -> None:
             if reader is None or not call.search((PIPELINES.parent / reader[0]).read_text("utf-8")):
                 unread.append(f"{folder}/{path.name}")
     assert unread == []
+
+
+@pytest.mark.parametrize("path", files("*/*.sql"), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_limits_of_the_api_have_a_name(path: Path) -> None:
+    """Only sql/macros says how long, how many and how exact; elsewhere nobody sees which fact a number rests on."""
+    if path.parent.name != "macros":
+        assert (
+            re.findall(r"interval '?(?:60 seconds|7 days)|run_count >= 5|\b(?:604800|518400)", path.read_text("utf-8"))
+            == []
+        )
