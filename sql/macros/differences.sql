@@ -1,7 +1,7 @@
 -- Is a difference more than noise? Both intervals belong to "second minus first"; when they leave out 0, it is.
 -- z is the number of standard errors: 1.959963984540054 for 95 %, 3 for 99.73 % where thousands of days are tested at once.
--- Wilson score bounds at any z; core.wilson_low and core.wilson_high are these at 95 %.
-create or replace macro core.score_low(k, n, z) as (
+-- The Wilson score interval of k hits in n trials, at any z; core.wilson_low and core.wilson_high are this one at 95 %.
+create or replace macro core.wilson_low_z(k, n, z) as (
     case
         when n is null or k is null or n <= 0 then null
         when k = 0 then 0.0::double
@@ -10,12 +10,12 @@ create or replace macro core.score_low(k, n, z) as (
         ) / (2 * (n::double + z * z))
     end
 );
-create or replace macro core.score_high(k, n, z) as 1 - core.score_low(n - k, n, z);
+create or replace macro core.wilson_high_z(k, n, z) as 1 - core.wilson_low_z(n - k, n, z);
 -- Newcombe's interval for k2/n2 - k1/n1, made of the two score intervals; honest for few trials and for 0 or all hits.
 create or replace macro core.newcombe_low(k1, n1, k2, n2, z) as (
     k2::double / nullif(n2, 0) - k1::double / nullif(n1, 0) - sqrt(
-        pow(k2::double / nullif(n2, 0) - core.score_low(k2, n2, z), 2)
-        + pow(core.score_high(k1, n1, z) - k1::double / nullif(n1, 0), 2)
+        pow(k2::double / nullif(n2, 0) - core.wilson_low_z(k2, n2, z), 2)
+        + pow(core.wilson_high_z(k1, n1, z) - k1::double / nullif(n1, 0), 2)
     )
 );
 create or replace macro core.newcombe_high(k1, n1, k2, n2, z) as - core.newcombe_low(k2, n2, k1, n1, z);

@@ -7,8 +7,9 @@ create or replace macro core.divide_cents(cents, n) as (
         ) // nullif(2 * n::hugeint, 0)
     )::decimal(38, 0) * 0.00000000000000000001::decimal(20, 20) * sign(cents)::decimal(1, 0)
 )::decimal(38, 20);
--- A sum of cents that tells unknown from nothing: 0 without rows, NULL when no cost but unknown ones was told.
-create or replace macro core.told_sum(cents) as (
+-- The sum of the costs that are known; 0 without rows. NULL when a cost is unknown and the known ones add up to nothing:
+-- an unknown cost is not 0.
+create or replace macro core.sum_known_cents(cents) as (
     case
         when count(*) filter (cents is null) > 0 then nullif(sum(cents), 0)
         else coalesce(sum(cents), 0)

@@ -19,7 +19,7 @@ days as (
         sum(succeeded_count + failed_count)::bigint as n,
         sum(failed_count)::bigint as failed_count,
         sum(run_count)::bigint as run_count,
-        core.told_sum(total_cents) as total_cents,
+        core.sum_known_cents(total_cents) as total_cents,
         bool_and(is_final) as is_final,
         sum(runs_missing_count)::bigint as runs_missing_count,
         max(coverage_status) as coverage_status

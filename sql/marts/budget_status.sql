@@ -37,8 +37,8 @@ spent as (
         runs.account_id,
         count(*) as run_count,
         count(*) filter (runs.total_cents is null) as unpriced_run_count,
-        core.told_sum(runs.total_cents) as total_cents,
-        core.told_sum(runs.wasted_cents) as wasted_cents,
+        core.sum_known_cents(runs.total_cents) as total_cents,
+        core.sum_known_cents(runs.wasted_cents) as wasted_cents,
         bool_and(runs.is_final) as is_final
     from runs
     cross join context

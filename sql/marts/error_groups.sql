@@ -61,7 +61,7 @@ groups as (
         count(distinct failures.account_id) as account_count,
         min(failures.created_at) as first_seen_at,
         max(failures.created_at) as last_seen_at,
-        core.told_sum(failures.wasted_cents) as wasted_cents,
+        core.sum_known_cents(failures.wasted_cents) as wasted_cents,
         count(*) filter (failures.created_at > context.as_of_at - interval 168 hours) as run_count_7d,
         count(*) filter (failures.created_at > context.as_of_at - interval 720 hours) as run_count_30d
     from failures

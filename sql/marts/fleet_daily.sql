@@ -24,10 +24,10 @@ days as (
         sum(recovered_run_count)::bigint as recovered_run_count,
         sum(unpriced_run_count)::bigint as unpriced_run_count,
         sum(succeeded_count + failed_count)::bigint as n,
-        core.told_sum(compute_cents) as compute_cents,
-        core.told_sum(invocation_cents) as invocation_cents,
-        core.told_sum(total_cents) as total_cents,
-        core.told_sum(wasted_cents) as wasted_cents,
+        core.sum_known_cents(compute_cents) as compute_cents,
+        core.sum_known_cents(invocation_cents) as invocation_cents,
+        core.sum_known_cents(total_cents) as total_cents,
+        core.sum_known_cents(wasted_cents) as wasted_cents,
         bool_and(is_final) as is_final
     from marts.task_days
     group by date

@@ -14,9 +14,9 @@ with days as (
 select
     name,
     sum(run_count)::bigint as run_count,
-    core.told_sum(total_cents) as total_cents,
-    core.told_sum(wasted_cents) as wasted_cents,
-    core.told_sum(wasted_cents) / nullif(core.told_sum(total_cents), 0) as wasted_ratio,
+    core.sum_known_cents(total_cents) as total_cents,
+    core.sum_known_cents(wasted_cents) as wasted_cents,
+    core.sum_known_cents(wasted_cents) / nullif(core.sum_known_cents(total_cents), 0) as wasted_ratio,
     sum(unpriced_run_count)::bigint as unpriced_run_count
 from days
 where run_count > 0

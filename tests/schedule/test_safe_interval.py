@@ -23,7 +23,7 @@ SCHEDULES = {
 
 
 def longest_pause(gap: int, longest_run: int) -> int:
-    """One run of overlap, each run seen after its end while it is still shown, and a day in hand before the seven-day cut."""
+    """One run of overlap; each run seen after its end, while it is shown; a day in hand before the seven-day cut."""
     shown = min(5 * gap, 7 * DAY)
     return min(4 * gap, 6 * DAY, shown - longest_run if longest_run < shown else 6 * DAY)
 

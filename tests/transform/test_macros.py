@@ -34,10 +34,10 @@ def test_newcombe_gives_the_published_example() -> None:
     assert scalar("core.newcombe_low(0, 0, 1, 2, 1.96)") is None
 
 
-def test_score_bounds_at_95_percent_are_the_wilson_bounds() -> None:
+def test_wilson_bounds_at_any_z_are_the_known_ones_at_95_percent() -> None:
     dice = random.Random(2)
     cases = [counts(dice) for _ in range(300)]
-    general = each(f"core.score_low(a, b, {Z}), core.score_high(a, b, {Z})", cases)
+    general = each(f"core.wilson_low_z(a, b, {Z}), core.wilson_high_z(a, b, {Z})", cases)
     wilson = each("core.wilson_low(a, b), core.wilson_high(a, b)", cases)
     for (k, n), found, known in zip(cases, general, wilson, strict=True):
         assert found == pytest.approx(known, abs=1e-12)
