@@ -10,7 +10,7 @@ from pipelines.load.batches import Staged
 # A schedule deleted upstream looks like an outage for ever; after so long it no longer taints the whole poll.
 UNKNOWN = """
 select
-    count(*) filter (where t.unknown_since_at > o.observed_at - interval 7 days),
+    count(*) filter (where t.unknown_since_at > o.observed_at - core.window_length()),
     count(*) filter (where o.is_unknown),
     count(*)
 from observed as o

@@ -132,7 +132,7 @@ select
         -- The API shows seven days, so no answer is evidence of what was before.
         else coalesce(
             p.observed_from_at,
-            greatest(o.window_oldest_run_at, o.observed_at - interval 7 days),
+            greatest(o.window_oldest_run_at, o.observed_at - core.window_length()),
             o.observed_at
         )
     end as observed_from_at,
