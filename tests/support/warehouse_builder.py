@@ -15,7 +15,7 @@ from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.load_models import load_models
 from pipelines.transform.model import Model
-from pipelines.transform.sample_rows import AS_OF, insert_first_versions, insert_rows
+from tests.support.core_rows import AS_OF, insert_first_versions, insert_rows
 
 NOW = datetime.fromisoformat(AS_OF)
 

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadModel
-from pipelines.transform.examples import run_example
 from pipelines.transform.model import Example
+from tests.support.model_examples import run_example
 from tests.support.warehouse_builder import WarehouseBuilder, core_database, model, models, utc
 
 EXAMPLES = [(one, example) for one in models() for example in one.examples]

@@ -1,6 +1,6 @@
 """Rows of core tables made whole: what an example or a test does not say gets a plain, consistent value.
 
-Only examples and tests use this; nothing here may touch a real warehouse's rows.
+Nothing here may touch a real warehouse's rows.
 """
 
 from collections.abc import Iterable, Mapping

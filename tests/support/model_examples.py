@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.errors import BadModel
 from pipelines.transform.model import Example, Model
-from pipelines.transform.sample_rows import insert_first_versions, insert_rows
+from tests.support.core_rows import insert_first_versions, insert_rows
 
 Connection = duckdb.DuckDBPyConnection
 RATIO_DIGITS = 6
