@@ -83,7 +83,7 @@ browser: setup ## Look at the report in headless Chromium
 torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published and publishers are killed
 	$(BIN)/python -m pytest -m slow tests/torture
 
-test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of canaries, many examples
+test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
 	$(BIN)/python -m pytest -n 2 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
 	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
 		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py

@@ -1,6 +1,6 @@
 """Privacy: nothing private of the source, and no key, reaches what people open, the logs, or Dagster's storage.
 
-Canaries stand in every field. Blocks are written uncompressed, so that searching bytes finds even what a file forgot.
+Secret markers stand in every field. Blocks are written uncompressed, so that searching bytes finds even what a file forgot.
 """
 
 import json
@@ -28,7 +28,16 @@ from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.report import write_report
 from pipelines.settings import Settings
 from tests.support.bodies import NOON, runs_body
-from tests.support.secret_markers import CONTROL, canaries, dump, first_tasks, later_tasks, private_run, talkative, text
+from tests.support.secret_markers import (
+    CONTROL,
+    dump,
+    first_tasks,
+    later_tasks,
+    private_run,
+    secret_markers,
+    talkative,
+    text,
+)
 
 KEY = "recoup_sk_canary_of_the_api_key"
 # The doctor fails, since the last of these polls was long ago.
@@ -153,10 +162,10 @@ def test_the_published_file_holds_nothing_private(nights: Nights) -> None:
     snapshots = sorted(nights.settings.layout.snapshots.glob("*/recoup.duckdb"))
     assert len(snapshots) == 2
     for file in snapshots:
-        assert canaries(file.read_bytes()) == set()
+        assert secret_markers(file.read_bytes()) == set()
         assert CONTROL.encode() in file.read_bytes()
     seen = dump(nights.settings.layout.published_file)
-    assert canaries(seen) == set()
+    assert secret_markers(seen) == set()
     assert CONTROL.encode() in seen
 
 
@@ -179,7 +188,7 @@ def test_the_work_file_and_its_neighbours_hold_nothing_private_but_the_archive(n
     layout = nights.settings.layout
     files = [path for path in layout.root.rglob("*") if path.is_file() and layout.archive not in path.parents]
     assert {layout.work_file, layout.privacy_key_file} <= set(files)
-    assert {path.name: found for path in files if (found := canaries(path.read_bytes()))} == {}
+    assert {path.name: found for path in files if (found := secret_markers(path.read_bytes()))} == {}
 
 
 @pytest.mark.slow
@@ -191,14 +200,14 @@ def test_the_report_and_dagsters_storage_hold_nothing_private(nights: Nights) ->
     assert len(reports) == 2, "one by the command line, one by Dagster"
     assert all(CONTROL.encode() in path.read_bytes() for path in reports)
     beside = [path for path in layout.snapshots.rglob("*") if path.is_file() and path.suffix != ".duckdb"]
-    assert {path.name: found for path in stored + beside if (found := canaries(path.read_bytes()))} == {}
+    assert {path.name: found for path in stored + beside if (found := secret_markers(path.read_bytes()))} == {}
 
 
 @pytest.mark.slow
 def test_nothing_private_is_printed_or_logged(nights: Nights) -> None:
     assert "tried once" in nights.told
     assert "Traceback" in nights.told
-    assert canaries(nights.told.encode()) == set()
+    assert secret_markers(nights.told.encode()) == set()
 
 
 @pytest.mark.slow
@@ -209,7 +218,7 @@ def test_the_archive_holds_the_source_but_never_the_key(nights: Nights) -> None:
     ledgers = [path.read_bytes() for path in archive.rglob("*.ndjson")]
     assert ledgers
     assert not any(KEY.encode() in content for content in bodies + ledgers)
-    assert {canary for content in ledgers for canary in canaries(content)} == set()
+    assert {marker for content in ledgers for marker in secret_markers(content)} == set()
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from pipelines.load.rebuild import rebuild
 from pipelines.publish.publisher import publish
 from pipelines.settings import Settings
 from tests.support.bodies import NOON
-from tests.support.secret_markers import canaries, dump, first_tasks, save
+from tests.support.secret_markers import dump, first_tasks, save, secret_markers
 
 
 def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -> None:
@@ -18,11 +18,11 @@ def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -
     kept = Settings.load(warehouse_dir=tmp_path / "w", privacy_keep="prompt")
     poll(kept, clock=lambda: NOON, load_files=[saved])
     in_clear = publish(kept.layout, kept=3, clock=lambda: NOON).path
-    assert canaries(dump(in_clear)) == {"canary-of-task-1-prompt", "canary-of-task-2-prompt"}
+    assert secret_markers(dump(in_clear)) == {"canary-of-task-1-prompt", "canary-of-task-2-prompt"}
     settings = Settings.load(warehouse_dir=tmp_path / "w")
     rebuild(settings)
     masked = publish(settings.layout, kept=3, clock=lambda: NOON).path
-    assert canaries(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
+    assert secret_markers(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
 
 
 @pytest.mark.slow

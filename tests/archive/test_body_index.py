@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.store import Archive
-from tests.support.bodies import NOON, Bench, body, run, task
+from tests.support.bodies import NOON, LoadHarness, body, run, task
 
 HOUR = timedelta(hours=1)
 TASKS = [task(f"task_{n}", runs=[run(f"run_{n}_{m}") for m in range(2)]) for n in range(3)]
@@ -30,49 +30,49 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_the_same_body_is_read_once_and_seen_twice(tmp_path: Path, read: list[str]) -> None:
-    bench = Bench(tmp_path)
-    bench.poll(NOON, TASKS)
+    harness = LoadHarness(tmp_path)
+    harness.poll(NOON, TASKS)
     assert len(read) == 1
-    row = bench.poll(NOON + HOUR, TASKS)
+    row = harness.poll(NOON + HOUR, TASKS)
     assert len(read) == 1
     assert (row.task_count, row.unchanged_task_count, row.new_run_count) == (3, 3, 0)
-    assert bench.one("select count(*) from core.tasks where last_seen_at = ?", NOON + HOUR) == 3
+    assert harness.one("select count(*) from core.tasks where last_seen_at = ?", NOON + HOUR) == 3
 
 
 def test_one_changed_task_has_its_body_read(tmp_path: Path, read: list[str]) -> None:
-    bench = Bench(tmp_path)
-    bench.poll(NOON, TASKS)
-    row = bench.poll(NOON + HOUR, [*TASKS[:2], TASKS[2] | {"title": "Another"}])
+    harness = LoadHarness(tmp_path)
+    harness.poll(NOON, TASKS)
+    row = harness.poll(NOON + HOUR, [*TASKS[:2], TASKS[2] | {"title": "Another"}])
     assert len(read) == 2
     assert (row.unchanged_task_count, row.changed_task_count) == (2, 1)
 
 
 def test_a_body_with_something_bad_in_it_is_read_every_time(tmp_path: Path, read: list[str]) -> None:
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     for number in range(3):
-        row = bench.poll(NOON + number * HOUR, [*TASKS, task(id=7)])
+        row = harness.poll(NOON + number * HOUR, [*TASKS, task(id=7)])
         assert (row.task_count, len(read)) == (3, number + 1)
-    assert bench.one("select count(*) from core.quarantine where level = 'task'") == 3
+    assert harness.one("select count(*) from core.quarantine where level = 'task'") == 3
 
 
 def test_a_deleted_task_that_comes_back_is_read(tmp_path: Path, read: list[str]) -> None:
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     for number, tasks in enumerate((TASKS, TASKS[:2], TASKS)):
-        bench.poll(NOON + number * HOUR, tasks)
+        harness.poll(NOON + number * HOUR, tasks)
     assert len(read) == 3
-    assert bench.one("select count(*) from core.tasks where deleted_at is null") == 3
+    assert harness.one("select count(*) from core.tasks where deleted_at is null") == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\xc1 no msgpack", b"\x81\xa1a\x01", None])
 def test_a_broken_or_lost_index_costs_nothing_but_time(tmp_path: Path, content: bytes | None, read: list[str]) -> None:
-    bench, other = Bench(tmp_path / "kept"), Bench(tmp_path / "broken")
+    harness, other = LoadHarness(tmp_path / "kept"), LoadHarness(tmp_path / "broken")
     path = other.settings.layout.scratch / "bodies.msgpack"
     for number, tasks in enumerate((TASKS, TASKS, [*TASKS, BAD_RUN], TASKS[:1])):
-        for each in (bench, other):
+        for each in (harness, other):
             each.poll(NOON + number * HOUR, tasks)
         path.unlink() if content is None else path.write_bytes(content)
     assert len(read) == 3 + 4
-    assert bench.dump() == other.dump()
+    assert harness.dump() == other.dump()
 
 
 def test_under_another_key_nothing_is_found(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_under_another_key_nothing_is_found(tmp_path: Path) -> None:
 
 
 def test_the_index_forgets_what_the_last_poll_did_not_have(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    path = bench.settings.layout.scratch / "bodies.msgpack"
+    harness = LoadHarness(tmp_path)
+    path = harness.settings.layout.scratch / "bodies.msgpack"
     sizes = []
     for number in range(4):
-        bench.load(bench.archive_poll(NOON + number * HOUR, body([task(f"task_{number}")])))
+        harness.load(harness.archive_poll(NOON + number * HOUR, body([task(f"task_{number}")])))
         sizes.append(path.stat().st_size)
     assert len(set(sizes)) == 1
     assert path.stat().st_mode & 0o777 == 0o600

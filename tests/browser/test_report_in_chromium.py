@@ -14,7 +14,7 @@ from pipelines.report.dagster_images import pictures
 from pipelines.report.queries import Answers
 from tests.browser.chromium import Page, browser, find
 from tests.support import report_worlds as worlds
-from tests.support.dagster_harness import light_plant
+from tests.support.dagster_harness import light_harness
 from tests.support.warehouse_builder import WarehouseBuilder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find() is None, reason="no Chromium; apt-get install chromium")]
@@ -211,8 +211,8 @@ def test_the_pictures_for_dagster_are_images(chromium: Page, pages: dict[str, Pa
 
 
 def test_dagster_keeps_the_pictures_with_their_marts(tmp_path: Path) -> None:
-    with light_plant(tmp_path / "warehouse") as plant:
-        night = plant.execute("nightly", write_report=lambda _copy, out: out.touch())
+    with light_harness(tmp_path / "warehouse") as harness:
+        night = harness.execute("nightly", write_report=lambda _copy, out: out.touch())
         made = {
             event.asset_key.path[-1]: event for event in night.get_asset_materialization_events() if event.asset_key
         }

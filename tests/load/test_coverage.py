@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.archive.store import PollEnd
-from tests.support.bodies import NOON, Bench, body, few, task
+from tests.support.bodies import NOON, LoadHarness, body, few, task
 from tests.support.coverage_helpers import DAILY, DAY, HOUR, HOURLY, WEEKLY, Source, accounted, existed
 
 steps = st.lists(
@@ -25,7 +25,7 @@ steps = st.lists(
 def test_any_interleaving_of_polls_runs_and_outages_keeps_the_sum(
     tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[int, str]], cadence: tuple[str, float], offset: int
 ) -> None:
-    bench = Bench(tmp_path_factory.mktemp("sum"))
+    harness = LoadHarness(tmp_path_factory.mktemp("sum"))
     schedule, hours = cadence
     now = NOON + timedelta(seconds=offset)
     source = Source(schedule, now - 9 * DAY)
@@ -33,13 +33,13 @@ def test_any_interleaving_of_polls_runs_and_outages_keeps_the_sum(
         now += step * hours * HOUR
         source.advance(now)
         if kind == "failed":
-            bench.load(bench.archive_poll(now, body([]), end=PollEnd(now, False, "Unreachable", "no answer")))
+            harness.load(harness.archive_poll(now, body([]), end=PollEnd(now, False, "Unreachable", "no answer")))
         elif kind != "nothing":
-            bench.poll(now, [source.task(now, outage=kind == "outage")])
-    runs, missing = accounted(bench)
+            harness.poll(now, [source.task(now, outage=kind == "outage")])
+    runs, missing = accounted(harness)
     assert not runs & missing, "nothing is counted twice"
     assert runs <= {tick for tick, _ in source.created}, "no run is invented"
-    truth = existed(bench, source)
+    truth = existed(harness, source)
     answered = {tick for tick in runs | missing if min(truth, default=now) <= tick <= max(truth, default=now)}
     assert answered == truth
 
@@ -61,14 +61,14 @@ def test_whatever_becomes_of_the_schedule_no_run_is_lost_unseen(
 
     One change between two looks: what began and ended between them has left no trace at all.
     """
-    bench, source = Bench(tmp_path_factory.mktemp("bound")), Source(HOURLY, NOON - DAY)
+    harness, source = LoadHarness(tmp_path_factory.mktemp("bound")), Source(HOURLY, NOON - DAY)
     now, is_gone, has_changed = NOON, False, False
     for step, kind in [(0, "poll"), *plan, (1, "poll"), (1, "poll")]:
         now += step * HOUR + timedelta(seconds=17)
         source.advance(now)
         if kind in ("poll", "outage"):
             shown = [] if is_gone else [source.task(now, outage=kind == "outage")]
-            bench.poll(now, [task("other", trigger_schedule_id=None), *shown])
+            harness.poll(now, [task("other", trigger_schedule_id=None), *shown])
             has_changed &= kind == "outage"
             continue
         if has_changed or kind == "nothing":
@@ -81,9 +81,9 @@ def test_whatever_becomes_of_the_schedule_no_run_is_lost_unseen(
             source.schedule = "*/20 * * * *" if source.schedule == HOURLY else HOURLY
         elif kind == "gone":
             is_gone, source.enabled = True, False
-    runs, missing = accounted(bench)
+    runs, missing = accounted(harness)
     assert not runs & missing, "nothing is counted twice"
-    row = bench.rows("from core.tasks where task_id = 'task_1'")[0]
+    row = harness.rows("from core.tasks where task_id = 'task_1'")[0]
     until = row["deleted_at"] or row["observed_until_at"] - timedelta(seconds=60)
     existed = {tick for tick, _ in source.created if row["observed_from_at"] <= tick < until}
     assert existed <= runs | missing

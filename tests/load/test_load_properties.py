@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.bodies import ACCOUNT, NOON, Bench, few, iso, run, task
+from tests.support.bodies import ACCOUNT, NOON, LoadHarness, few, iso, run, task
 
 HOUR = timedelta(hours=1)
 
@@ -27,15 +27,15 @@ def _observed(observation: dict) -> dict:
 @few
 @given(observations)
 def test_upsert_equals_a_fold_in_python(tmp_path_factory: pytest.TempPathFactory, seen: list[dict]) -> None:
-    bench = Bench(tmp_path_factory.mktemp("fold"))
+    harness = LoadHarness(tmp_path_factory.mktemp("fold"))
     known: dict = {}
     stamp = -1
     for number, observation in enumerate(seen):
-        bench.poll(NOON + number * HOUR, [task(runs=[run(**_observed(observation))], title=str(number))])
+        harness.poll(NOON + number * HOUR, [task(runs=[run(**_observed(observation))], title=str(number))])
         told = {k: v for k, v in observation.items() if k != "updatedAt" and v is not None and v is not ...}
         known = known | told if observation["updatedAt"] >= stamp else told | known
         stamp = max(stamp, observation["updatedAt"])
-    row = bench.rows('select version, region, ttl, idempotency_key as "idempotencyKey" from core.runs')[0]
+    row = harness.rows('select version, region, ttl, idempotency_key as "idempotencyKey" from core.runs')[0]
     assert {name: value for name, value in row.items() if value is not None} == known
 
 
@@ -54,11 +54,11 @@ configs = st.lists(
 @few
 @given(configs)
 def test_versions_neither_overlap_nor_leave_holes(tmp_path_factory: pytest.TempPathFactory, seen: list[tuple]) -> None:
-    bench = Bench(tmp_path_factory.mktemp("scd2"))
+    harness = LoadHarness(tmp_path_factory.mktemp("scd2"))
     for number, (schedule, model, enabled, present) in enumerate(seen):
         mine = [task(schedule=schedule, model=model, enabled=enabled)] if present or number == 0 else []
-        bench.poll(NOON + number * HOUR, [*mine, task("other")])
-    versions = bench.rows("from core.task_versions where task_id = 'task_1' order by version_number")
+        harness.poll(NOON + number * HOUR, [*mine, task("other")])
+    versions = harness.rows("from core.task_versions where task_id = 'task_1' order by version_number")
     assert [v["version_number"] for v in versions] == list(range(1, len(versions) + 1))
     assert sum(v["is_current"] for v in versions) == 1
     for earlier, later in zip(versions, versions[1:], strict=False):
@@ -76,8 +76,8 @@ def test_versions_neither_overlap_nor_leave_holes(tmp_path_factory: pytest.TempP
 def test_a_replay_of_the_archive_gives_identical_tables(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    bench = Bench(tmp_path_factory.mktemp("replay"))
+    harness = LoadHarness(tmp_path_factory.mktemp("replay"))
     for number in range(data.draw(st.integers(1, 4))):
         runs = [run(f"run_{n}", NOON - n * HOUR, **_observed(o)) for n, o in enumerate(data.draw(observations))]
-        bench.poll(NOON + number * HOUR, [task(runs=runs), task("task_2", account_id=ACCOUNT)])
-    assert bench.replay().dump() == bench.dump()
+        harness.poll(NOON + number * HOUR, [task(runs=runs), task("task_2", account_id=ACCOUNT)])
+    assert harness.replay().dump() == harness.dump()

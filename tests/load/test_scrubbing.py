@@ -16,7 +16,7 @@ from pipelines.recoup.endpoints import Kind
 from tests.support.bodies import EXAMPLES, NOON, run
 from tests.support.secret_markers import (
     address,
-    canaries,
+    secret_markers,
     text,
 )
 
@@ -69,4 +69,4 @@ def test_names_of_unknown_keys_are_told_unless_they_may_be_private() -> None:
     names = {"queuePosition": 1, address("name"): 2, text("name"): 3}
     gated = gate.gate([(0, json.dumps(run(**{"run_id": "r"}) | names).encode())], Kind.RUNS, NOON)
     assert "runs[].queuePosition" in gated.unknown_keys
-    assert canaries(repr(gated.unknown_keys).encode()) == set()
+    assert secret_markers(repr(gated.unknown_keys).encode()) == set()

@@ -14,7 +14,7 @@ from pipelines.load import memory as memory_module
 from pipelines.load import session as load_session
 from pipelines.load.session import LoadSession
 from pipelines.load.sql_steps import run_flatten
-from tests.support.bodies import NOON, Bench, body, run, task
+from tests.support.bodies import NOON, LoadHarness, body, run, task
 
 HUGE_MEGABYTES = 24
 
@@ -23,23 +23,23 @@ def bodies(count: int) -> list[bytes]:
     return [body([task(f"task_{part}_{n}", runs=[run(f"run_{part}_{n}")]) for n in range(3)]) for part in range(count)]
 
 
-def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> Bench:
-    bench = Bench(folder)
-    bench.con.execute(f"set memory_limit = '{memory}'")
-    bench.load(bench.archive_poll(NOON, *contents))
-    return bench
+def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> LoadHarness:
+    harness = LoadHarness(folder)
+    harness.con.execute(f"set memory_limit = '{memory}'")
+    harness.load(harness.archive_poll(NOON, *contents))
+    return harness
 
 
-def staged(bench: Bench, *contents: bytes) -> tuple[LoadSession, PollRecord]:
-    record = bench.archive_poll(NOON, *contents)
-    session = bench.loader().session(record.start)
+def staged(harness: LoadHarness, *contents: bytes) -> tuple[LoadSession, PollRecord]:
+    record = harness.archive_poll(NOON, *contents)
+    session = harness.loader().session(record.start)
     session.stage(record.responses)
     return session, record
 
 
-def limits(bench: Bench) -> dict[str, int]:
+def limits(harness: LoadHarness) -> dict[str, int]:
     query = "select parse_formatted_bytes(current_setting('memory_limit')), current_setting('threads')"
-    return dict(zip(("memory", "threads"), bench.con.execute(query).fetchall()[0], strict=True))
+    return dict(zip(("memory", "threads"), harness.con.execute(query).fetchall()[0], strict=True))
 
 
 def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,14 +52,14 @@ def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monke
 
 def test_a_large_load_spills_early_and_gives_back_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     for memory, while_loading in (("1GB", 280_000_000), ("200MB", 200_000_000)):
-        bench.con.execute(f"reset threads; set memory_limit = '{memory}'")
-        before = limits(bench)
-        session, record = staged(bench, *bodies(4))
-        assert limits(bench)["memory"] == pytest.approx(while_loading, rel=0.01)
+        harness.con.execute(f"reset threads; set memory_limit = '{memory}'")
+        before = limits(harness)
+        session, record = staged(harness, *bodies(4))
+        assert limits(harness)["memory"] == pytest.approx(while_loading, rel=0.01)
         session.commit(record)
-        assert limits(bench) == pytest.approx(before, rel=0.001)
+        assert limits(harness) == pytest.approx(before, rel=0.001)
 
 
 @pytest.mark.parametrize(("memory", "kept"), [pytest.param("1GB", 1, marks=pytest.mark.slow), ("100MB", 0)])
@@ -68,10 +68,10 @@ def test_a_huge_object_costs_itself_alone(
 ) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     huge = body([task("task_huge", runs=[run("run_huge", payload="x" * HUGE_MEGABYTES * 1024 * 1024)])])
-    bench = loaded(tmp_path, *bodies(2), huge, *bodies(4)[2:], memory=memory)
-    assert bench.one("select count(*) from core.runs where run_id <> 'run_huge'") == 12
-    assert bench.one("select count(*) from core.runs where run_id = 'run_huge'") == kept
-    rejects = bench.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
+    harness = loaded(tmp_path, *bodies(2), huge, *bodies(4)[2:], memory=memory)
+    assert harness.one("select count(*) from core.runs where run_id <> 'run_huge'") == 12
+    assert harness.one("select count(*) from core.runs where run_id = 'run_huge'") == kept
+    rejects = harness.rows("select path, reason, len(raw::varchar) as raw_length from core.quarantine")
     assert len(rejects) == 1 - kept
     assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
 
@@ -83,33 +83,33 @@ def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_
     read_waiting = stage.Stager._read_waiting
 
     def spied(stager: stage.Stager) -> None:
-        waited.append((len(stager.found.waiting), limits(bench)["memory"]))
+        waited.append((len(stager.found.waiting), limits(harness)["memory"]))
         read_waiting(stager)
 
     monkeypatch.setattr(stage.Stager, "_read_waiting", spied)
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     monkeypatch.setattr(memory_module, "ENOUGH", "40MB")
     large = [body([task(f"t_{n}", runs=[run(f"r_{n}", payload="x" * 10 * 1024 * 1024)])]) for n in range(3)]
-    bench = Bench(tmp_path)
-    bench.con.execute("set memory_limit = '1GB'")
-    session, record = staged(bench, *bodies(2), *large)
+    harness = LoadHarness(tmp_path)
+    harness.con.execute("set memory_limit = '1GB'")
+    session, record = staged(harness, *bodies(2), *large)
     assert waited[0][0] >= 1
     assert waited[0][1] == pytest.approx(1_000_000_000, rel=0.01)
-    assert limits(bench)["memory"] == pytest.approx(40_000_000, rel=0.01)
+    assert limits(harness)["memory"] == pytest.approx(40_000_000, rel=0.01)
     session.commit(record)
-    assert bench.one("select count(*) from core.runs") == 9
-    assert bench.one("select count(*) from core.quarantine") == 0
+    assert harness.one("select count(*) from core.runs") == 9
+    assert harness.one("select count(*) from core.quarantine") == 0
 
 
 def test_a_limit_that_cannot_be_had_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     monkeypatch.setattr(memory_module, "ENOUGH", "1KB")
-    bench = Bench(tmp_path)
-    bench.con.execute("set memory_limit = '1GB'")
-    session, record = staged(bench, *bodies(3))
-    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
+    harness = LoadHarness(tmp_path)
+    harness.con.execute("set memory_limit = '1GB'")
+    session, record = staged(harness, *bodies(3))
+    assert limits(harness)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
     session.commit(record)
-    assert bench.one("select count(*) from core.runs") == 9
+    assert harness.one("select count(*) from core.runs") == 9
 
 
 @pytest.mark.parametrize("needed", [900_000_000, 2_000_000_000])
@@ -118,23 +118,23 @@ def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
 ) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     limits_met: list[int] = []
-    bench = Bench(tmp_path)
-    bench.con.execute("set memory_limit = '1GB'")
+    harness = LoadHarness(tmp_path)
+    harness.con.execute("set memory_limit = '1GB'")
 
     def scarce(con: duckdb.DuckDBPyConnection, name: str) -> None:
         if name == "20_insert_new_runs":
-            limits_met.append(limits(bench)["memory"])
+            limits_met.append(limits(harness)["memory"])
             if limits_met[-1] < needed:
                 raise duckdb.OutOfMemoryException("none left")
         run_flatten(con, name)
 
     monkeypatch.setattr(load_session, "run_flatten", scarce)
     with nullcontext() if needed < 1_000_000_000 else pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
-        row = bench.load(bench.archive_poll(NOON, *bodies(3)))
+        row = harness.load(harness.archive_poll(NOON, *bodies(3)))
         assert (row.new_task_count, row.new_run_count) == (9, 9)
     assert len(limits_met) == 2
-    assert bench.one("select count(*) from core.runs") == (9 if needed < 1_000_000_000 else 0)
-    assert limits(bench)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
+    assert harness.one("select count(*) from core.runs") == (9 if needed < 1_000_000_000 else 0)
+    assert limits(harness)["memory"] == pytest.approx(1_000_000_000, rel=0.01)
 
 
 def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
@@ -143,11 +143,11 @@ def test_a_small_object_never_goes_to_quarantine_for_want_of_memory(
     def exhausted(*_: object) -> None:
         raise duckdb.OutOfMemoryException("none left")
 
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     monkeypatch.setattr(batches, "run_flatten", exhausted)
     with pytest.raises(BadSettings, match="RECOUP_MEMORY_LIMIT"):
-        bench.load(bench.archive_poll(NOON, *bodies(1)))
-    assert bench.one("select count(*) from core.quarantine") == 0
+        harness.load(harness.archive_poll(NOON, *bodies(1)))
+    assert harness.one("select count(*) from core.quarantine") == 0
 
 
 def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,56 +4,56 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bodies import NOON, Bench, iso, run, task
+from tests.support.bodies import NOON, LoadHarness, iso, run, task
 from tests.support.coverage_helpers import DAY, HOUR
 
 
 def test_an_outage_of_many_tasks_marks_nothing_deleted_or_empty(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     tasks = [task(f"task_{n}", runs=[run(f"run_{n}", NOON - HOUR)]) for n in range(8)]
-    bench.poll(NOON, tasks)
+    harness.poll(NOON, tasks)
     silent = [task(f"task_{n}", timezone=None, upcoming=[]) for n in range(7)]
-    row = bench.poll(NOON + HOUR, silent)
+    row = harness.poll(NOON + HOUR, silent)
     assert row.status == "suspect"
     assert row.suspect_reasons == ["lookup_failed_or_empty", "many_tasks_empty"]
-    assert bench.one("select count(*) from core.tasks where deleted_at is not null") == 0
-    assert bench.one("select min(len(window_run_ids)) from core.tasks") == 1, "what the API showed last still counts"
+    assert harness.one("select count(*) from core.tasks where deleted_at is not null") == 0
+    assert harness.one("select min(len(window_run_ids)) from core.tasks") == 1, "what the API showed last still counts"
 
 
 @pytest.mark.parametrize(("gone", "deleted", "withheld"), [(1, 1, 0), (2, 2, 0), (3, 0, 3), (24, 0, 24)])
 def test_deletions_are_bounded(tmp_path: Path, gone: int, deleted: int, withheld: int) -> None:
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     tasks = [task(f"task_{n:02d}") for n in range(24)]
-    bench.poll(NOON, tasks)
-    row = bench.poll(NOON + HOUR, tasks[gone:])
+    harness.poll(NOON, tasks)
+    row = harness.poll(NOON + HOUR, tasks[gone:])
     if gone == 24:
         assert row.suspect_reasons == ["account_empty"]
         withheld = 0
     assert (row.deleted_task_count, row.deletions_withheld_count) == (deleted, withheld)
-    assert bench.one("select count(*) from core.tasks where deleted_at is not null") == deleted
+    assert harness.one("select count(*) from core.tasks where deleted_at is not null") == deleted
     if withheld:
-        row = bench.poll(NOON + 2 * HOUR, tasks[gone:], accept_deletions=True)
+        row = harness.poll(NOON + 2 * HOUR, tasks[gone:], accept_deletions=True)
         assert row.deleted_task_count == gone
 
 
 def test_partial_polls_delete_nothing_and_a_deleted_task_may_come_back(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.poll(NOON, [task("task_1"), task("task_2")])
-    assert bench.poll(NOON + HOUR, [task("task_1")], is_full_scope=False).deleted_task_count == 0
-    assert bench.poll(NOON + 2 * HOUR, [task("task_1")]).deleted_task_count == 1
-    bench.poll(NOON + 3 * HOUR, [task("task_1"), task("task_2")])
-    assert bench.one("select count(*) from core.tasks where deleted_at is not null") == 0
-    versions = bench.rows("from core.task_versions where task_id = 'task_2' order by version_number")
+    harness = LoadHarness(tmp_path)
+    harness.poll(NOON, [task("task_1"), task("task_2")])
+    assert harness.poll(NOON + HOUR, [task("task_1")], is_full_scope=False).deleted_task_count == 0
+    assert harness.poll(NOON + 2 * HOUR, [task("task_1")]).deleted_task_count == 1
+    harness.poll(NOON + 3 * HOUR, [task("task_1"), task("task_2")])
+    assert harness.one("select count(*) from core.tasks where deleted_at is not null") == 0
+    versions = harness.rows("from core.task_versions where task_id = 'task_2' order by version_number")
     assert [(v["valid_to"], v["is_current"]) for v in versions] == [(NOON + 2 * HOUR, False), (None, True)]
 
 
 def test_exactly_a_thousand_tasks_may_be_a_cut_list(tmp_path: Path) -> None:
-    row = Bench(tmp_path).poll(NOON, [task(f"task_{n}") for n in range(1000)])
+    row = LoadHarness(tmp_path).poll(NOON, [task(f"task_{n}") for n in range(1000)])
     assert row.suspect_reasons == ["row_cap_reached"]
 
 
 def test_a_run_known_to_be_young_that_vanishes_means_outage(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.poll(NOON, [task(runs=[run(created=NOON - HOUR)])])
-    row = bench.poll(NOON + DAY, [task(timezone="UTC", upcoming=[iso(NOON + 2 * DAY)])])
+    harness = LoadHarness(tmp_path)
+    harness.poll(NOON, [task(runs=[run(created=NOON - HOUR)])])
+    row = harness.poll(NOON + DAY, [task(timezone="UTC", upcoming=[iso(NOON + 2 * DAY)])])
     assert row.status == "suspect"

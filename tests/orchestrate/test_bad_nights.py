@@ -21,13 +21,13 @@ from pipelines.orchestrate.resources import told_in_one_line
 from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import snapshot_numbers
 from pipelines.schedule import poll_interval
-from tests.support.dagster_harness import KEY, Plant, light_plant
+from tests.support.dagster_harness import KEY, DagsterHarness, light_harness
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with light_plant(tmp_path / "warehouse") as plant:
-        yield plant
+def harness(tmp_path: Path) -> Iterator[DagsterHarness]:
+    with light_harness(tmp_path / "warehouse") as harness:
+        yield harness
 
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
@@ -38,44 +38,44 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     return str(error.message).strip()
 
 
-def broken_warehouse(plant: Plant) -> None:
+def broken_warehouse(harness: DagsterHarness) -> None:
     """Publish something, then let a run appear twice."""
-    plant.pipeline().poll()
-    publish(plant.settings.layout, kept=3, clock=lambda: plant.now)
-    with Warehouse.of(plant.settings).write() as con:
+    harness.pipeline().poll()
+    publish(harness.settings.layout, kept=3, clock=lambda: harness.now)
+    with Warehouse.of(harness.settings).write() as con:
         con.execute("insert into core.runs select * from core.runs limit 1")
 
 
 @pytest.mark.slow
-def test_a_failed_blocking_rule_keeps_the_published_copy(plant: Plant) -> None:
-    broken_warehouse(plant)
-    result = plant.execute("nightly")
+def test_a_failed_blocking_rule_keeps_the_published_copy(harness: DagsterHarness) -> None:
+    broken_warehouse(harness)
+    result = harness.execute("nightly")
     assert not result.success
     assert "nothing was published" in failure(result)
     assert "core.runs unique_run_id (1 rows" in failure(result)
-    assert snapshot_numbers(plant.settings.layout) == [1]
+    assert snapshot_numbers(harness.settings.layout) == [1]
     (runs,) = [e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["core", "runs"]]
     assert (runs.passed, runs.severity) == (False, dg.AssetCheckSeverity.ERROR)
     (record,) = [r for r in runs.metadata["failing_rules"].records if r.data["rule"] == "unique_run_id"]
     assert record.data["failing_rows"] == 1
 
 
-def test_publishing_alone_runs_the_checks_itself(plant: Plant) -> None:
-    broken_warehouse(plant)
-    result = plant.execute("nightly", only=["published/recoup_duckdb"])
+def test_publishing_alone_runs_the_checks_itself(harness: DagsterHarness) -> None:
+    broken_warehouse(harness)
+    result = harness.execute("nightly", only=["published/recoup_duckdb"])
     assert "core.runs unique_run_id (1 rows" in failure(result)
-    assert snapshot_numbers(plant.settings.layout) == [1]
+    assert snapshot_numbers(harness.settings.layout) == [1]
 
 
-def test_a_refused_key_ends_the_run_at_once_in_one_line(plant: Plant) -> None:
-    plant.source.status = 401
-    result = plant.execute("poll")
+def test_a_refused_key_ends_the_run_at_once_in_one_line(harness: DagsterHarness) -> None:
+    harness.source.status = 401
+    result = harness.execute("poll")
     assert not result.success
     assert not any(event.is_step_up_for_retry for event in result.all_events)
     assert "RECOUP_API_KEY" in failure(result)
     assert "\n" not in failure(result)
     assert KEY not in failure(result)
-    assert poll_interval.read_state(plant.settings.layout).failed_in_row_count == 1
+    assert poll_interval.read_state(harness.settings.layout).failed_in_row_count == 1
 
 
 @pytest.mark.parametrize(

@@ -17,22 +17,29 @@ from pipelines.database.connection import Warehouse, open_published
 from pipelines.orchestrate.assets import FILLED_BY_BUILD
 from pipelines.orchestrate.dagster_home import CONFIGURATION, prepare_dagster_home
 from pipelines.settings import Settings
-from tests.support.dagster_harness import CANARIES, MODELS, Plant, light_plant, stored_plant, write_report
+from tests.support.dagster_harness import (
+    MODELS,
+    SECRET_MARKERS,
+    DagsterHarness,
+    light_harness,
+    stored_harness,
+    write_report,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def night() -> Iterator[tuple[Plant, dg.ExecuteInProcessResult]]:
-    """A plant with Dagster's real storage, after one night."""
-    with stored_plant() as plant:
-        yield plant, plant.execute("nightly", write_report=write_report)
+def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:
+    """A harness with Dagster's real storage, after one night."""
+    with stored_harness() as harness:
+        yield harness, harness.execute("nightly", write_report=write_report)
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with light_plant(tmp_path / "warehouse") as plant:
-        yield plant
+def harness(tmp_path: Path) -> Iterator[DagsterHarness]:
+    with light_harness(tmp_path / "warehouse") as harness:
+        yield harness
 
 
 # The shape of the graph
@@ -65,8 +72,8 @@ def test_the_workspace_validates(tmp_path: Path) -> None:
     assert all("definitions_validate_command" in line for line in warned), told
 
 
-def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_lineage(plant: Plant) -> None:
-    graph = plant.defs().resolve_asset_graph()
+def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_lineage(harness: DagsterHarness) -> None:
+    graph = harness.defs().resolve_asset_graph()
     tables = {key for key in graph.get_all_asset_keys() if key.path[0] in ("core", "marts")}
     assert tables == {dg.AssetKey(list(model.key)) for model in MODELS}
     for model in MODELS:
@@ -84,8 +91,8 @@ def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_lineage(plan
         ]
 
 
-def test_the_published_file_is_made_from_every_table_and_checks_stand_before_it(plant: Plant) -> None:
-    graph = plant.defs().resolve_asset_graph()
+def test_the_published_file_is_made_from_every_table_and_checks_stand_before_it(harness: DagsterHarness) -> None:
+    graph = harness.defs().resolve_asset_graph()
     published = graph.get(dg.AssetKey(["published", "recoup_duckdb"]))
     assert {tuple(key.path) for key in published.parent_keys} == {model.key for model in MODELS}
     checked = {tuple(key.asset_key.path) for key in graph.asset_check_keys}
@@ -94,14 +101,14 @@ def test_the_published_file_is_made_from_every_table_and_checks_stand_before_it(
     assert blocking == {"marts"}
 
 
-def test_there_is_a_report_asset_only_when_there_is_a_report_to_write(plant: Plant) -> None:
+def test_there_is_a_report_asset_only_when_there_is_a_report_to_write(harness: DagsterHarness) -> None:
     report = dg.AssetKey(["published", "report"])
-    assert report not in plant.defs().resolve_asset_graph().get_all_asset_keys()
-    assert report in plant.defs(write_report=write_report).resolve_asset_graph().get_all_asset_keys()
+    assert report not in harness.defs().resolve_asset_graph().get_all_asset_keys()
+    assert report in harness.defs(write_report=write_report).resolve_asset_graph().get_all_asset_keys()
 
 
-def test_jobs_schedule_and_sensor_are_on_and_run_in_one_process(plant: Plant) -> None:
-    defs = plant.defs()
+def test_jobs_schedule_and_sensor_are_on_and_run_in_one_process(harness: DagsterHarness) -> None:
+    defs = harness.defs()
     assert defs.executor is dg.in_process_executor
     assert {spec.key.path[0] for spec in _assets_of(defs, "poll")} == {"core"}
     assert {spec.key.path[0] for spec in _assets_of(defs, "nightly")} == {"core", "marts", "published"}
@@ -116,8 +123,8 @@ def _assets_of(defs: dg.Definitions, job: str) -> list[dg.AssetSpec]:
     return [spec for spec in defs.resolve_all_asset_specs() if spec.key in keys]
 
 
-def test_every_step_that_writes_waits_in_the_pool_and_only_the_poll_retries(plant: Plant) -> None:
-    nodes = plant.defs().resolve_job_def("nightly").graph.node_defs
+def test_every_step_that_writes_waits_in_the_pool_and_only_the_poll_retries(harness: DagsterHarness) -> None:
+    nodes = harness.defs().resolve_job_def("nightly").graph.node_defs
     assert {node.name: node.pool for node in nodes} == dict.fromkeys(
         ("core", "build", "checks", "publish"), "warehouse"
     )
@@ -128,51 +135,55 @@ def test_every_step_that_writes_waits_in_the_pool_and_only_the_poll_retries(plan
     assert policy.jitter is not None
 
 
-def test_marts_and_the_published_file_must_stay_fresh(plant: Plant) -> None:
-    specs = plant.defs().resolve_all_asset_specs()
+def test_marts_and_the_published_file_must_stay_fresh(harness: DagsterHarness) -> None:
+    specs = harness.defs().resolve_all_asset_specs()
     assert {spec.key.path[0] for spec in specs if spec.freshness_policy} == {"marts", "published"}
 
 
 # A poll and a night
 
 
-def test_a_night_polls_builds_checks_and_publishes(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
-    plant, result = night
+def test_a_night_polls_builds_checks_and_publishes(night: tuple[DagsterHarness, dg.ExecuteInProcessResult]) -> None:
+    harness, result = night
     assert result.success
-    assert plant.source.asked == 1
+    assert harness.source.asked == 1
     assert [event.step_key for event in result.all_events if event.is_step_success] == [
         "core",
         "build",
         "checks",
         "publish",
     ]
-    with open_published(plant.settings.layout) as con:
+    with open_published(harness.settings.layout) as con:
         assert con.execute("select count(*) from core.runs").fetchall() == [(4,)]
         assert con.execute("select count(*) from core.polls where status = 'succeeded'").fetchall() == [(1,)]
 
 
-def test_the_report_goes_live_with_the_copy_it_is_about(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
-    plant, _ = night
-    assert (plant.settings.layout.current / "report.html").read_text() == "4 runs"
-    assert plant.instance.get_latest_materialization_event(dg.AssetKey(["published", "report"])) is not None
+def test_the_report_goes_live_with_the_copy_it_is_about(
+    night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
+) -> None:
+    harness, _ = night
+    assert (harness.settings.layout.current / "report.html").read_text() == "4 runs"
+    assert harness.instance.get_latest_materialization_event(dg.AssetKey(["published", "report"])) is not None
 
 
 def test_each_table_tells_its_rows_as_they_are_in_the_published_file(
-    night: tuple[Plant, dg.ExecuteInProcessResult],
+    night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
 ) -> None:
-    plant, result = night
+    harness, result = night
     told = {
         tuple(event.asset_key.path): event.materialization.metadata["dagster/row_count"].value
         for event in result.get_asset_materialization_events()
         if event.asset_key and event.asset_key.path[0] != "published"
     }
     assert set(told) == {model.key for model in MODELS}
-    with open_published(plant.settings.layout) as con:
+    with open_published(harness.settings.layout) as con:
         for schema, table in told:
             assert con.execute(f'select count(*) from {schema}."{table}"').fetchall() == [(told[schema, table],)]
 
 
-def test_the_checks_of_a_table_tell_how_many_rules_hold(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
+def test_the_checks_of_a_table_tell_how_many_rules_hold(
+    night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
+) -> None:
     _, result = night
     evaluations = {tuple(found.asset_key.path): found for found in result.get_asset_check_evaluations()}
     assert set(evaluations) == {model.key for model in MODELS if model.checks}
@@ -183,34 +194,34 @@ def test_the_checks_of_a_table_tell_how_many_rules_hold(night: tuple[Plant, dg.E
 
 
 def test_nothing_private_reaches_dagsters_storage_or_the_published_file(
-    night: tuple[Plant, dg.ExecuteInProcessResult],
+    night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
 ) -> None:
-    plant, _ = night
-    layout = plant.settings.layout
+    harness, _ = night
+    layout = harness.settings.layout
     files = [path for path in (*layout.dagster_home.rglob("*"), *layout.current.iterdir()) if path.is_file()]
     assert any(path.name == "runs.db" for path in files)
-    found = {(path.name, canary) for path in files for canary in CANARIES if canary.encode() in path.read_bytes()}
+    found = {(path.name, marker) for path in files for marker in SECRET_MARKERS if marker.encode() in path.read_bytes()}
     assert found == set()
 
 
-def test_dagsters_state_lies_in_the_warehouse_folder(night: tuple[Plant, dg.ExecuteInProcessResult]) -> None:
-    plant, _ = night
-    home = plant.settings.layout.dagster_home
+def test_dagsters_state_lies_in_the_warehouse_folder(night: tuple[DagsterHarness, dg.ExecuteInProcessResult]) -> None:
+    harness, _ = night
+    home = harness.settings.layout.dagster_home
     assert home.stat().st_mode & 0o777 == 0o700
-    assert plant.instance.root_directory == str(home)
-    assert not plant.instance.telemetry_enabled
-    assert plant.instance.run_monitoring_enabled
+    assert harness.instance.root_directory == str(home)
+    assert not harness.instance.telemetry_enabled
+    assert harness.instance.run_monitoring_enabled
     pools = yaml.safe_load(CONFIGURATION)["concurrency"]["pools"]
-    assert plant.instance.get_settings("concurrency")["pools"] == pools
+    assert harness.instance.get_settings("concurrency")["pools"] == pools
     before = (home / "dagster.yaml").stat().st_mtime_ns
-    prepare_dagster_home(plant.settings.layout)
+    prepare_dagster_home(harness.settings.layout)
     assert (home / "dagster.yaml").stat().st_mtime_ns == before
 
 
-def test_one_mart_can_be_built_alone(plant: Plant) -> None:
-    plant.pipeline().poll()
-    assert plant.execute("nightly", only=["marts/run_facts"]).success
-    with Warehouse.of(plant.settings).write() as con:
+def test_one_mart_can_be_built_alone(harness: DagsterHarness) -> None:
+    harness.pipeline().poll()
+    assert harness.execute("nightly", only=["marts/run_facts"]).success
+    with Warehouse.of(harness.settings).write() as con:
         names = con.execute("select view_name from duckdb_views() where schema_name = 'marts'").fetchall()
         names += con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
     assert names == [("run_facts",)]

@@ -15,13 +15,13 @@ import pytest
 from pipelines.schedule import poll_interval
 from pipelines.schedule.poll_interval import Cadence
 from tests.support.bodies import NOON, run, task
-from tests.support.dagster_harness import Plant, light_plant, stored_plant
+from tests.support.dagster_harness import DagsterHarness, light_harness, stored_harness
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    with light_plant(tmp_path / "warehouse") as plant:
-        yield plant
+def harness(tmp_path: Path) -> Iterator[DagsterHarness]:
+    with light_harness(tmp_path / "warehouse") as harness:
+        yield harness
 
 
 def asked(result: Any) -> dg.RunRequest:
@@ -36,78 +36,78 @@ def why_not(result: Any) -> str:
     return str(result.skip_message)
 
 
-def write_state(plant: Plant, **facts: Any) -> None:
+def write_state(harness: DagsterHarness, **facts: Any) -> None:
     known = {"safe_seconds": 4 * 3600, "gap_seconds": 3600, "longest_run_seconds": 9, "schedule": "0 * * * *"}
     poll_interval.write_state(
-        plant.settings.layout, Cadence(**{"last_poll_at": NOON, "task_id": "task_1"} | known | facts)
+        harness.settings.layout, Cadence(**{"last_poll_at": NOON, "task_id": "task_1"} | known | facts)
     )
 
 
-def test_the_first_poll_is_due_at_once_and_is_asked_for_once(plant: Plant) -> None:
-    first = plant.look()
+def test_the_first_poll_is_due_at_once_and_is_asked_for_once(harness: DagsterHarness) -> None:
+    first = harness.look()
     assert asked(first).tags["recoup/why"] == "nothing was polled yet"
-    plant.now += timedelta(seconds=30)
-    assert "led to no poll" in why_not(plant.look(first.cursor))
+    harness.now += timedelta(seconds=30)
+    assert "led to no poll" in why_not(harness.look(first.cursor))
 
 
-def test_the_next_poll_is_asked_for_when_the_tightest_task_needs_it(plant: Plant) -> None:
-    write_state(plant)
-    plant.now = NOON + timedelta(hours=4, seconds=-1)
-    assert why_not(plant.look()) == (
+def test_the_next_poll_is_asked_for_when_the_tightest_task_needs_it(harness: DagsterHarness) -> None:
+    write_state(harness)
+    harness.now = NOON + timedelta(hours=4, seconds=-1)
+    assert why_not(harness.look()) == (
         "next poll at 2026-08-20 16:00:00 UTC: task task_1 (0 * * * *) ticks every 3600 s and ran up to 9 s, "
         "so every 14400 s"
     )
-    plant.now = NOON + timedelta(hours=4, seconds=20)
-    request = asked(plant.look())
+    harness.now = NOON + timedelta(hours=4, seconds=20)
+    request = asked(harness.look())
     assert request.run_key == "poll-20260820T160000.000000"
     assert request.tags["recoup/why"].startswith("task task_1 (0 * * * *) ticks every 3600 s")
 
 
-def test_the_sensor_answers_alike_after_a_restart(plant: Plant) -> None:
-    write_state(plant)
-    plant.now = NOON + timedelta(hours=5)
-    before = plant.look()
-    assert asked(plant.look()).run_key == asked(before).run_key
-    write_state(plant, last_poll_at=plant.now + timedelta(seconds=8))
-    assert "next poll at" in why_not(plant.look(before.cursor))
+def test_the_sensor_answers_alike_after_a_restart(harness: DagsterHarness) -> None:
+    write_state(harness)
+    harness.now = NOON + timedelta(hours=5)
+    before = harness.look()
+    assert asked(harness.look()).run_key == asked(before).run_key
+    write_state(harness, last_poll_at=harness.now + timedelta(seconds=8))
+    assert "next poll at" in why_not(harness.look(before.cursor))
 
 
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED"])
 @pytest.mark.parametrize("job", ["poll", "nightly"])
-def test_runs_do_not_pile_up(plant: Plant, job: str, status: str) -> None:
-    job_def = plant.defs().resolve_job_def(job)
-    waiting = plant.instance.create_run_for_job(job_def, status=dg.DagsterRunStatus[status])
-    assert why_not(plant.look()) == f"run {waiting.run_id} of {job} has not ended yet"
+def test_runs_do_not_pile_up(harness: DagsterHarness, job: str, status: str) -> None:
+    job_def = harness.defs().resolve_job_def(job)
+    waiting = harness.instance.create_run_for_job(job_def, status=dg.DagsterRunStatus[status])
+    assert why_not(harness.look()) == f"run {waiting.run_id} of {job} has not ended yet"
 
 
-def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(plant: Plant) -> None:
+def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(harness: DagsterHarness) -> None:
     cursor, waits = None, []
     for _ in range(4):
-        result = plant.look(cursor)
-        asked_at, cursor = plant.now, result.cursor
-        while isinstance(plant.look(cursor), dg.SkipReason):
-            plant.now += timedelta(seconds=60)
-        waits.append((plant.now - asked_at).total_seconds())
+        result = harness.look(cursor)
+        asked_at, cursor = harness.now, result.cursor
+        while isinstance(harness.look(cursor), dg.SkipReason):
+            harness.now += timedelta(seconds=60)
+        waits.append((harness.now - asked_at).total_seconds())
     assert waits == [600, 1200, 2400, 4800]
 
 
-def test_an_outage_makes_polls_rarer_up_to_the_longest_interval(plant: Plant) -> None:
+def test_an_outage_makes_polls_rarer_up_to_the_longest_interval(harness: DagsterHarness) -> None:
     for failed, seconds in ((1, 600), (2, 1200), (30, 21_600)):
-        write_state(plant, failed_in_row_count=failed)
-        plant.now = NOON + timedelta(seconds=seconds - 1)
-        assert f"{failed} polls in a row failed or met an outage" in why_not(plant.look())
-        plant.now = NOON + timedelta(seconds=seconds)
-        asked(plant.look())
+        write_state(harness, failed_in_row_count=failed)
+        harness.now = NOON + timedelta(seconds=seconds - 1)
+        assert f"{failed} polls in a row failed or met an outage" in why_not(harness.look())
+        harness.now = NOON + timedelta(seconds=seconds)
+        asked(harness.look())
 
 
-def test_a_poll_through_dagster_leaves_word_for_the_sensor(plant: Plant) -> None:
-    plant.source.tasks = [task("task_1", [run()], schedule="*/15 * * * *")]
-    assert plant.execute("poll").success
-    state = poll_interval.read_state(plant.settings.layout)
+def test_a_poll_through_dagster_leaves_word_for_the_sensor(harness: DagsterHarness) -> None:
+    harness.source.tasks = [task("task_1", [run()], schedule="*/15 * * * *")]
+    assert harness.execute("poll").success
+    state = poll_interval.read_state(harness.settings.layout)
     assert (state.last_poll_at, state.failed_in_row_count) == (NOON, 0)
     assert (state.task_id, state.gap_seconds, state.longest_run_seconds) == ("task_1", 900, 30)
-    plant.now = NOON + timedelta(hours=1)
-    assert asked(plant.look()).run_key == "poll-20260820T130000.000000"
+    harness.now = NOON + timedelta(hours=1)
+    assert asked(harness.look()).run_key == "poll-20260820T130000.000000"
 
 
 @pytest.mark.slow
@@ -117,20 +117,20 @@ def test_old_poll_runs_are_pruned_with_their_files() -> None:
 
     def runs_of(job: str, count: int) -> list[str]:
         tiny = dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job, node_defs=[nothing]))
-        return [tiny.execute_in_process(instance=plant.instance).run_id for _ in range(count)]
+        return [tiny.execute_in_process(instance=harness.instance).run_id for _ in range(count)]
 
-    with stored_plant(poll_runs_kept=2) as plant:
+    with stored_harness(poll_runs_kept=2) as harness:
         nightly, polls = runs_of("nightly", 1), runs_of("poll", 4)
-        home = plant.settings.layout.dagster_home
+        home = harness.settings.layout.dagster_home
         said = home / "storage" / "__repository__" / "poll_cadence"
         said.mkdir(parents=True)
         for tick in range(3):
             (said / f"{tick}.err").touch()
             os.utime(said / f"{tick}.err", (tick, tick))
         assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == {*nightly, *polls}
-        asked(plant.look())
+        asked(harness.look())
         kept = {*nightly, *polls[2:]}
-        assert {record.dagster_run.run_id for record in plant.instance.get_run_records()} == kept
+        assert {record.dagster_run.run_id for record in harness.instance.get_run_records()} == kept
         assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == kept
         assert {path.name for path in (home / "storage").iterdir()} == {*kept, "__repository__"}
         assert {path.name for path in said.iterdir()} == {"1.err", "2.err"}

@@ -1,4 +1,4 @@
-"""Builders of response bodies, every field overridable, and a bench that loads them as polls. No assertions here."""
+"""Builders of response bodies, every field overridable, and a harness that loads them as polls. No assertions here."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def runs_body(runs: Sequence[dict[str, Any]]) -> bytes:
     return json.dumps({"status": "success", "runs": list(runs)}).encode()
 
 
-class Bench:
+class LoadHarness:
     """A warehouse in memory fed by hand-made polls, through the real archive, gate and flatten."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
@@ -114,9 +114,9 @@ class Bench:
     def loader(self) -> Loader:
         return Loader.of(self.con, self.settings)
 
-    def replay(self) -> "Bench":
-        """Return another bench over the same archive, loaded anew in poll order."""
-        other = Bench(self.settings.warehouse_dir)
+    def replay(self) -> "LoadHarness":
+        """Return another harness over the same archive, loaded anew in poll order."""
+        other = LoadHarness(self.settings.warehouse_dir)
         for poll_id in self.archive.poll_ids():
             record = self.archive.poll(poll_id)
             assert record is not None

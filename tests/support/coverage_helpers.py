@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from pipelines.schedule import cron
-from tests.support.bodies import Bench, run, task
+from tests.support.bodies import LoadHarness, run, task
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURLY, DAILY, WEEKLY = "0 * * * *", "0 9 * * *", "0 9 * * 1"
@@ -43,15 +43,15 @@ class Source:
         return task(schedule=self.schedule, trigger_schedule_id=self.schedule_id, runs=self.shown(now))
 
 
-def accounted(bench: Bench) -> tuple[set[datetime], set[datetime]]:
+def accounted(harness: LoadHarness) -> tuple[set[datetime], set[datetime]]:
     """Return the creation times of observed runs and the ticks still counted missing."""
-    runs = {row["created_at"] for row in bench.rows("from core.runs")}
-    missing = {row["tick_at"] for row in bench.rows("from core.missing_runs where recovered_run_id is null")}
+    runs = {row["created_at"] for row in harness.rows("from core.runs")}
+    missing = {row["tick_at"] for row in harness.rows("from core.missing_runs where recovered_run_id is null")}
     return runs, missing
 
 
-def existed(bench: Bench, source: Source) -> set[datetime]:
+def existed(harness: LoadHarness, source: Source) -> set[datetime]:
     """Return the true runs of the time that the warehouse answers for; the last minute may not be listed yet."""
-    row = bench.rows("from core.tasks")[0]
+    row = harness.rows("from core.tasks")[0]
     until = row["observed_until_at"] - timedelta(seconds=60)
     return {tick for tick, _ in source.created if row["observed_from_at"] <= tick < until}

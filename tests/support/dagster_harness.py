@@ -27,7 +27,7 @@ from tests.support.bodies import NOON, body, run, task
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 MODELS = load_models()
 KEY = "recoup_sk_canary_of_the_key"
-CANARIES = (KEY, "canary of the prompt", "canary@owner.example", "canary of the payload", "canary of the output")
+SECRET_MARKERS = (KEY, "canary of the prompt", "canary@owner.example", "canary of the payload", "canary of the output")
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Source:
 
 
 @dataclass
-class Plant:
+class DagsterHarness:
     """A graph over a warehouse of its own, with a source and a clock that the test holds."""
 
     settings: Settings
@@ -95,18 +95,18 @@ def some_tasks() -> list[dict[str, Any]]:
         for number in range(3)
     ]
     return [
-        task("task_1", runs, prompt=CANARIES[1], owner_email=CANARIES[2]),
-        task("task_2", [run("run_9", payload={"secret": CANARIES[3]}, output={"secret": CANARIES[4]})]),
+        task("task_1", runs, prompt=SECRET_MARKERS[1], owner_email=SECRET_MARKERS[2]),
+        task("task_2", [run("run_9", payload={"secret": SECRET_MARKERS[3]}, output={"secret": SECRET_MARKERS[4]})]),
     ]
 
 
 @contextmanager
-def stored_plant(**settings: Any) -> Iterator[Plant]:
+def stored_harness(**settings: Any) -> Iterator[DagsterHarness]:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
         known = Settings.load(warehouse_dir=folder, api_key=KEY, privacy_key="test", run_details="off", **settings)
         patch.setenv("DAGSTER_HOME", str(prepare_dagster_home(known.layout)))
         with dg.DagsterInstance.get() as instance:
-            yield Plant(known, instance, Source(some_tasks()))
+            yield DagsterHarness(known, instance, Source(some_tasks()))
 
 
 def write_report(published_file: Path, out: Path) -> None:
@@ -117,9 +117,9 @@ def write_report(published_file: Path, out: Path) -> None:
 
 
 @contextmanager
-def light_plant(folder: Path) -> Iterator[Plant]:
-    """A plant whose Dagster history is kept in memory."""
+def light_harness(folder: Path) -> Iterator[DagsterHarness]:
+    """A harness whose Dagster history is kept in memory."""
     settings = Settings.load(warehouse_dir=folder, api_key=KEY, privacy_key="test", max_attempts=1, run_details="off")
     settings.layout.prepare()
     with dg.DagsterInstance.ephemeral() as instance:
-        yield Plant(settings, instance, Source(some_tasks()))
+        yield DagsterHarness(settings, instance, Source(some_tasks()))

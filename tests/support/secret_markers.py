@@ -1,4 +1,7 @@
-"""Answers with a canary wherever the source can hold something private, and the search for them. No assertions here."""
+"""Answers with a secret marker wherever the source can hold something private, and the search for the markers.
+
+No assertions here.
+"""
 
 import json
 import re
@@ -12,8 +15,8 @@ from tests.support.bodies import NOON, body, run, task
 
 # In the title, which is no secret: whoever searches must find it, or the search proves nothing.
 CONTROL = "control-of-the-search"
-# Every private text holds this word; nothing else does.
-CANARY = re.compile(rb"(?i)canary[\w.:-]*")
+# Every private text holds the word canary; nothing else does.
+SECRET_MARKER = re.compile(rb"(?i)canary[\w.:-]*")
 
 
 def text(place: str) -> str:
@@ -41,7 +44,7 @@ def error(place: str) -> dict[str, Any]:
 
 
 def private_run(run_id: str, hours_ago: float = 3, **over: Any) -> dict[str, Any]:
-    """A run of both shapes at once, with a canary wherever the source can hold something private."""
+    """A run of both shapes at once, with a secret marker wherever the source can hold something private."""
     place = run_id.replace("_", "-")
     fields: dict[str, Any] = {
         "status": "FAILED",
@@ -135,8 +138,8 @@ def save(folder: Path, content: bytes) -> Path:
     return file
 
 
-def canaries(content: bytes) -> set[str]:
-    return {found.decode(errors="replace") for found in CANARY.findall(content)}
+def secret_markers(content: bytes) -> set[str]:
+    return {found.decode(errors="replace") for found in SECRET_MARKER.findall(content)}
 
 
 def dump(file: Path) -> bytes:

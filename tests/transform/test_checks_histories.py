@@ -58,8 +58,8 @@ def hourly(first: int, last: int, **over: Any) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_what_the_loader_makes_of_bad_days_passes_every_blocking_check(tmp_path: Path) -> None:
     """A gap, a change of model, an outage, a new schedule, a disabled time, a deletion and a return."""
-    bench = bodies.Bench(tmp_path)
-    bench.con.execute("set threads = 1")
+    harness = bodies.LoadHarness(tmp_path)
+    harness.con.execute("set threads = 1")
     other = bodies.task("other", runs=[bodies.run("run_o", status="SURPRISE", isTest=True)])
     steady = {"schedule": "0 * * * *", "upcoming": [bodies.iso(bodies.NOON + 200 * HOUR)]}
     days: list[tuple[int, list[dict[str, Any]]]] = [
@@ -73,15 +73,15 @@ def test_what_the_loader_makes_of_bad_days_passes_every_blocking_check(tmp_path:
         (30, [bodies.task(runs=hourly(29, 30), trigger_schedule_id="sched_3", **steady), other]),
     ]
     for hour, tasks in days:
-        bench.poll(bodies.NOON + hour * HOUR + timedelta(minutes=30), tasks)
+        harness.poll(bodies.NOON + hour * HOUR + timedelta(minutes=30), tasks)
         if hour not in (16, 26, 30):
             continue
         build(
-            bench.con,
+            harness.con,
             models=models(),
             as_of=bodies.NOON + hour * HOUR + timedelta(minutes=31),
             reporting_timezone="America/New_York",
         )
-        assert [result for result in run_checks(bench.con, models()) if result.blocks] == []
-    assert bench.one("select runs_missing_count from marts.warehouse_info") > 0
-    assert bench.one("select sum(run_count) from marts.spend_daily") == bench.one("select count(*) from core.runs")
+        assert [result for result in run_checks(harness.con, models()) if result.blocks] == []
+    assert harness.one("select runs_missing_count from marts.warehouse_info") > 0
+    assert harness.one("select sum(run_count) from marts.spend_daily") == harness.one("select count(*) from core.runs")

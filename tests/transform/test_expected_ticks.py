@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipelines.schedule import cron
 from pipelines.transform.expected_ticks import fill_expected
-from tests.support.bodies import EXAMPLES, NOON, Bench, run, task
+from tests.support.bodies import EXAMPLES, NOON, LoadHarness, run, task
 from tests.support.warehouse_builder import WarehouseBuilder, models, utc
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -96,21 +96,21 @@ def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict, int, bool]]) -
 
 def test_a_schedule_changed_between_two_nights_makes_no_tick_missed(tmp_path: Path) -> None:
     """09:00 became 15:00 at some time of the day; the nightly poll sees both only afterwards."""
-    bench = Bench(tmp_path)
+    harness = LoadHarness(tmp_path)
     runs = [run(f"run_{day}", NOON.replace(hour=9) - day * DAY) for day in range(4, 0, -1)]
-    bench.poll(NOON - 10 * HOUR, [task(runs=runs[::-1])])
+    harness.poll(NOON - 10 * HOUR, [task(runs=runs[::-1])])
     runs.append(run("run_0", NOON.replace(hour=15)))
-    bench.poll(NOON + 14 * HOUR, [task(schedule="0 15 * * *", runs=runs[::-1])])
-    fill_expected(bench.con, as_of=NOON + 14 * HOUR, reporting_timezone="UTC")
+    harness.poll(NOON + 14 * HOUR, [task(schedule="0 15 * * *", runs=runs[::-1])])
+    fill_expected(harness.con, as_of=NOON + 14 * HOUR, reporting_timezone="UTC")
     names = ("tick_runs", "schedule_adherence")
     for one in (one for one in models() if one.name in names):
-        bench.con.execute(
+        harness.con.execute(
             f"create table {one.relation} as {one.sql}".replace(
                 "core.build_context",
                 "(select '2026-08-21T02:00:00Z'::timestamptz as as_of_at, 'UTC' as reporting_timezone)",
             )
         )
-    found = bench.rows("select tick_at, status, unobservable_reason from marts.schedule_adherence order by tick_at")
+    found = harness.rows("select tick_at, status, unobservable_reason from marts.schedule_adherence order by tick_at")
     assert [(row["tick_at"].day, row["status"]) for row in found] == [
         (16, "on_time"), (17, "on_time"), (18, "on_time"), (19, "on_time"), (20, "unobservable")
     ]  # fmt: skip
