@@ -39,7 +39,7 @@ lint: setup ## Style of the code (ruff), direction of imports (import-linter)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
 
-types: setup ## Types of the code (mypy, strict)
+types: setup ## Types of all code: product, tests, benchmarks (mypy, strict)
 	$(BIN)/mypy
 
 fmt: setup ## Format the code and repair what ruff can

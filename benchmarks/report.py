@@ -76,8 +76,8 @@ def read() -> tuple[list[Row], list[dict[str, Any]]]:
 
 def _row(name: str, tasks: int, figures: list[dict[str, Any]]) -> Row:
     taken = [figure["taken"] for figure in figures]
-    columns = [tuple(each[key] for each in taken) for key in ("wall_seconds", "cpu_seconds", "peak_mb")]
-    return Row(name, tasks, *columns, all(figure["is_exact"] for figure in figures))
+    walls, cpus, peaks = (tuple(each[key] for each in taken) for key in ("wall_seconds", "cpu_seconds", "peak_mb"))
+    return Row(name, tasks, walls, cpus, peaks, all(figure["is_exact"] for figure in figures))
 
 
 def size_table(rows: list[Row], tasks: int) -> str:
@@ -178,12 +178,12 @@ def plots(rows: list[Row], tasks: int) -> list[Path]:
         for row in rows
         if row.name.startswith("history_")
     ]
-    bars = alt.Chart(alt.Data(values=table)).mark_bar(color="#4c78a8")
+    bars = alt.Chart(alt.InlineData(values=table)).mark_bar(color="#4c78a8")
     bars = bars.encode(y=alt.Y("loader:N", sort=order, title=None))
     charts = {
         "speed": bars.encode(x=alt.X("rate:Q", title="runs loaded per second (first load, median)")),
         "memory": bars.encode(x=alt.X("peak:Q", title="peak memory, MB")),
-        "growth": alt.Chart(alt.Data(values=growth))
+        "growth": alt.Chart(alt.InlineData(values=growth))
         .mark_line(point=True)
         .encode(
             x=alt.X("runs:Q", scale=alt.Scale(type="log"), title="runs in the warehouse"),

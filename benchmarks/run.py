@@ -54,14 +54,14 @@ def product(base: DataSet, delta: DataSet, folder: Path) -> Iterator[tuple[str, 
     warehouse = folder / "warehouse"
     database = warehouse / "work" / "recoup.duckdb"
     for hours, (name, data) in enumerate((("first", base), ("again", base), ("delta", delta))):
-        command = [OWN, "-m", "benchmarks.product", data.folder, warehouse, str(hours)]
+        command: list[str | Path] = [OWN, "-m", "benchmarks.product", data.folder, warehouse, str(hours)]
         yield f"product_{name}", measure(command), database, PRODUCT, data
 
 
 def peer(name: str, base: DataSet, folder: Path) -> Iterator[tuple[str, Taken, Path, Names, DataSet]]:
     """One peer, first load."""
     database = folder / f"{name}.duckdb"
-    command = [PEERS_OWN, "-m", f"benchmarks.peers.{name}", base.folder, database]
+    command: list[str | Path] = [PEERS_OWN, "-m", f"benchmarks.peers.{name}", base.folder, database]
     yield name, measure(command), database, PEERS[name], base
 
 

@@ -152,7 +152,7 @@ def _run(
 def _attempts(dice: random.Random, status: str, tick: datetime) -> tuple[list[dict[str, Any]], datetime]:
     failed_before = dice.choice((0, 0, 0, 0, 0, 0, 1, 1, 2))
     begun = tick + timedelta(seconds=1)
-    attempts = []
+    attempts: list[dict[str, Any]] = []
     for turn in range(failed_before + 1):
         ended = begun + timedelta(milliseconds=dice.randrange(4_000, 60_000))
         is_last = turn == failed_before

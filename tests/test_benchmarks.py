@@ -7,7 +7,7 @@ import pytest
 from benchmarks import generate, history, report, run
 from benchmarks.measure import Taken
 from benchmarks.run import PEERS, PEERS_OWN, Figure
-from benchmarks.shape import Truth
+from benchmarks.shape import Truth, make_task
 
 TASKS = 800
 
@@ -44,7 +44,7 @@ def test_bodies_are_the_same_each_time_and_a_delta_only_adds(data: Path) -> None
     assert base.bodies[0].read_bytes().count(b'"recent_runs"') == 25
     assert delta.truth["changed_tasks"] == 2
     assert delta.truth["runs"] == base.truth["runs"] + 2
-    assert generate.make_task(1, 7, again) == generate.make_task(1, 7, Truth())
+    assert make_task(1, 7, again) == make_task(1, 7, Truth())
     assert again.counts["runs"] == 5
 
 

@@ -1,6 +1,7 @@
 """Peer: pandas. `json_normalize` per table, then `insert or replace` from the data frame."""
 
 import json
+from typing import Any
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ def main() -> None:
     con.close()
 
 
-def frames_of(tasks: list[dict]) -> dict[str, pd.DataFrame]:
+def frames_of(tasks: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Return one frame per table."""
     runs = pd.json_normalize(tasks, record_path="recent_runs", meta="id", meta_prefix="task.", max_level=1)
     # max_level also opens the free-form objects: they are taken from the records themselves.

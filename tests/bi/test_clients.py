@@ -207,8 +207,8 @@ def test_a_new_connection_shows_what_was_published_and_a_kept_one_does_not(
 @contextmanager
 def conversation(place: Place, command: list[str | Path]) -> Iterator["subprocess.Popen[str]"]:
     arguments = [str(part) for part in command]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(arguments, cwd=place.folder, text=True, **pipes) as reader:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, cwd=place.folder, text=True, stdin=pipe, stdout=pipe) as reader:
         yield reader
     assert reader.returncode == 0
 

@@ -62,7 +62,8 @@ class Page:
             message = self._receive(deadline)
             if message.get("id") == number:
                 assert "error" not in message, message
-                return message["result"]
+                result: dict[str, Any] = message["result"]
+                return result
             self.events.append(message)
         raise TimeoutError(method)
 
@@ -74,7 +75,8 @@ class Page:
                 raise TimeoutError("Chromium said nothing")
             self._buffer += chunk
         text, _, self._buffer = self._buffer.partition(b"\0")
-        return json.loads(text)
+        message: dict[str, Any] = json.loads(text)
+        return message
 
     def screen(self, width: int, height: int, *, dark: bool = False, is_phone: bool = False) -> None:
         """Become a screen of this size and taste."""

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.warehouse_builder import WarehouseBuilder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find() is None, reason="no Chromium; apt-get install chromium")]
 
-DESKTOP = {"width": 1280, "height": 900}
+DESKTOP: dict[str, Any] = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 VISIBLE = "[...document.querySelectorAll('#board tbody tr')].filter(row => !row.hidden)"
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.demo import run as demo
 from pipelines.demo import simulated_api
+from pipelines.demo.simulated_api import DAYS
 from pipelines.ingest import simulated_marker
 from pipelines.paths import Layout
 from tests.cli.conftest import run
@@ -80,7 +81,7 @@ class TestDemo:
 
         assert polled(0.5) == times
         slow = polled(4)
-        assert demo.DAYS <= len(slow) < 30
+        assert DAYS <= len(slow) < 30
         assert slow == sorted(set(slow))
         # A little too slow costs a few polls, not half of them, and no hole among those that stay.
         assert 48 <= len(polled(1)) <= 51

@@ -87,7 +87,9 @@ def test_labels_read_like_words(name: str, expected: str) -> None:
     assert label(name) == expected
 
 
-def test_describe_lists_tables_and_prints_columns(capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+def test_describe_lists_tables_and_prints_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     assert cli.run(["describe"]) == 0
     shown = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Upsert, versions and replay, over any observations: what holds for examples in test_load.py holds for all."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,15 +21,15 @@ observations = st.lists(
 )
 
 
-def _observed(observation: dict) -> dict:
+def _observed(observation: dict[str, Any]) -> dict[str, Any]:
     return observation | {"updatedAt": iso(NOON + observation["updatedAt"] * HOUR)}
 
 
 @few
 @given(observations)
-def test_upsert_equals_a_fold_in_python(tmp_path_factory: pytest.TempPathFactory, seen: list[dict]) -> None:
+def test_upsert_equals_a_fold_in_python(tmp_path_factory: pytest.TempPathFactory, seen: list[dict[str, Any]]) -> None:
     harness = LoadHarness(tmp_path_factory.mktemp("fold"))
-    known: dict = {}
+    known: dict[str, Any] = {}
     stamp = -1
     for number, observation in enumerate(seen):
         harness.poll(NOON + number * HOUR, [task(runs=[run(**_observed(observation))], title=str(number))])
@@ -53,7 +54,9 @@ configs = st.lists(
 
 @few
 @given(configs)
-def test_versions_neither_overlap_nor_leave_holes(tmp_path_factory: pytest.TempPathFactory, seen: list[tuple]) -> None:
+def test_versions_neither_overlap_nor_leave_holes(
+    tmp_path_factory: pytest.TempPathFactory, seen: list[tuple[Any, ...]]
+) -> None:
     harness = LoadHarness(tmp_path_factory.mktemp("scd2"))
     for number, (schedule, model, enabled, present) in enumerate(seen):
         mine = [task(schedule=schedule, model=model, enabled=enabled)] if present or number == 0 else []

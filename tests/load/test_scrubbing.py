@@ -67,6 +67,6 @@ def test_scrubbing_leaves_harmless_text_alone(session: duckdb.DuckDBPyConnection
 
 def test_names_of_unknown_keys_are_told_unless_they_may_be_private() -> None:
     names = {"queuePosition": 1, address("name"): 2, text("name"): 3}
-    gated = gate.gate([(0, json.dumps(run(**{"run_id": "r"}) | names).encode())], Kind.RUNS, NOON)
+    gated = gate.gate([(0, json.dumps(run("r") | names).encode())], Kind.RUNS, NOON)
     assert "runs[].queuePosition" in gated.unknown_keys
     assert secret_markers(repr(gated.unknown_keys).encode()) == set()

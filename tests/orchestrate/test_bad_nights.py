@@ -56,7 +56,9 @@ def test_a_failed_blocking_rule_keeps_the_published_copy(harness: DagsterHarness
     assert snapshot_numbers(harness.settings.layout) == [1]
     (runs,) = [e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["core", "runs"]]
     assert (runs.passed, runs.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    (record,) = [r for r in runs.metadata["failing_rules"].records if r.data["rule"] == "unique_run_id"]
+    table = runs.metadata["failing_rules"]
+    assert isinstance(table, dg.TableMetadataValue)
+    (record,) = [r for r in table.records if r.data["rule"] == "unique_run_id"]
     assert record.data["failing_rows"] == 1
 
 

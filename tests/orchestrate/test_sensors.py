@@ -37,10 +37,15 @@ def why_not(result: Any) -> str:
 
 
 def write_state(harness: DagsterHarness, **facts: Any) -> None:
-    known = {"safe_seconds": 4 * 3600, "gap_seconds": 3600, "longest_run_seconds": 9, "schedule": "0 * * * *"}
-    poll_interval.write_state(
-        harness.settings.layout, Cadence(**{"last_poll_at": NOON, "task_id": "task_1"} | known | facts)
-    )
+    known: dict[str, Any] = {
+        "last_poll_at": NOON,
+        "task_id": "task_1",
+        "safe_seconds": 4 * 3600,
+        "gap_seconds": 3600,
+        "longest_run_seconds": 9,
+        "schedule": "0 * * * *",
+    }
+    poll_interval.write_state(harness.settings.layout, Cadence(**known | facts))
 
 
 def test_the_first_poll_is_due_at_once_and_is_asked_for_once(harness: DagsterHarness) -> None:
@@ -115,12 +120,13 @@ def test_old_poll_runs_are_pruned_with_their_files() -> None:
     @dg.op
     def nothing() -> None: ...
 
-    def runs_of(job: str, count: int) -> list[str]:
+    def runs_of(instance: dg.DagsterInstance, job: str, count: int) -> list[str]:
         tiny = dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job, node_defs=[nothing]))
-        return [tiny.execute_in_process(instance=harness.instance).run_id for _ in range(count)]
+        return [tiny.execute_in_process(instance=instance).run_id for _ in range(count)]
 
     with stored_harness(poll_runs_kept=2) as harness:
-        nightly, polls = runs_of("nightly", 1), runs_of("poll", 4)
+        instance = harness.instance
+        nightly, polls = runs_of(instance, "nightly", 1), runs_of(instance, "poll", 4)
         home = harness.settings.layout.dagster_home
         said = home / "storage" / "__repository__" / "poll_cadence"
         said.mkdir(parents=True)

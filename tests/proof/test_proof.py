@@ -10,12 +10,12 @@ import pytest
 
 from pipelines.simulator import Fault, Fleet
 from tests.proof.judge import Verdict, judge
-from tests.proof.world import HOUR, Pace, World, only
+from tests.proof.world import HOUR, Details, Pace, World, only
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
 
-def watched(folder: Path, pace: Pace, days: float, tasks: int, *cadences: str, details: str = "off") -> World:
+def watched(folder: Path, pace: Pace, days: float, tasks: int, *cadences: str, details: Details = "off") -> World:
     fleet = Fleet.large(7, START, max(int(days), 1), tasks)
     world = World(only(fleet, cadences) if cadences else fleet, START, folder, details)
     world.bad_days(int(days), 7)
@@ -80,7 +80,7 @@ def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path
     ("pace", "days", "tasks", "details"),
     [("nightly", 30, 60, "off"), ("nightly", 10, 40, "auto"), ("sensor", 2, 40, "off"), ("sensor", 1, 20, "auto")],
 )
-def test_longer(tmp_path: Path, pace: Pace, days: int, tasks: int, details: str) -> None:
+def test_longer(tmp_path: Path, pace: Pace, days: int, tasks: int, details: Details) -> None:
     proved(watched(tmp_path, pace, days, tasks, details=details), has_checks=True)
 
 

@@ -27,6 +27,7 @@ from pipelines.simulator.seeded_random import Dice
 REOPENED_AFTER = 50
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 Pace = Literal["sensor", "nightly"]
+Details = Literal["auto", "off"]
 # (fault, in how many of ten days it happens, shortest and longest hours). Failed polls first, then polls that lie.
 BAD_DAYS: tuple[tuple[str, int, int, int], ...] = (
     ("server_error", 2, 1, 9),
@@ -49,7 +50,7 @@ class World:
     fleet: Fleet
     start: datetime
     folder: Path
-    details: Literal["auto", "off"] = "off"
+    details: Details = "off"
     poll_count: int = 0
     failed_count: int = 0
     suspect_count: int = 0

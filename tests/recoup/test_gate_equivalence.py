@@ -32,10 +32,12 @@ OPAQUE = (
     "metadata", "payload", "output", "payloadPresignedUrl", "outputPresignedUrl", "error", "relatedRuns", "title",
     "email_subject",
 )  # fmt: skip
-FULL_RUN: dict[str, Any] = run(
+PLAIN_FIELDS: dict[str, Any] = {
     **dict.fromkeys(INSTANTS, iso(NOON)), **dict.fromkeys(TEXTS, "t"), **dict.fromkeys(FLAGS, True),
     **dict.fromkeys(OPAQUE, {"a": [1, None]}),
-    ttl="10m", attemptCount=1, attempts=[FULL_ATTEMPT],
+}  # fmt: skip
+FULL_RUN = run(
+    **PLAIN_FIELDS, ttl="10m", attemptCount=1, attempts=[FULL_ATTEMPT],
     env={"id": "e", "name": "prod", "user": {"name": "x"}},
     schedule={
         "id": "s", "externalId": "x", "deduplicationKey": "d",

@@ -28,8 +28,13 @@ class TestBundle:
     def made(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         """How often the library was bundled, with a cache of the test's own."""
         made: list[str] = []
+
+        def bundled() -> str:
+            made.append("once")
+            return LIBRARY
+
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        monkeypatch.setattr(vega_bundle, "_bundled", lambda: made.append("once") or LIBRARY)
+        monkeypatch.setattr(vega_bundle, "_bundled", bundled)
         return made
 
     def test_is_made_once(self, made: list[str]) -> None:
@@ -125,7 +130,12 @@ class TestGoingLive:
         monkeypatch.setattr(nightly, "write_report", lambda _copy, out: out.write_text("page"))
         nightly._publish(settings, fixed(NOW), [])
         opened: list[str] = []
-        monkeypatch.setattr("webbrowser.open", lambda address: bool(opened.append(address)))
+
+        def no_browser(address: str) -> bool:
+            opened.append(address)
+            return False
+
+        monkeypatch.setattr("webbrowser.open", no_browser)
         assert cli.run(["report", "--open"]) == 0
         assert opened == [(settings.layout.current / "report.html").resolve().as_uri()]
         assert "no browser" in capsys.readouterr().err

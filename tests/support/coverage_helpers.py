@@ -1,6 +1,7 @@
 """A task whose every run is known, and which of its runs the warehouse accounts for. No assertions here."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pipelines.schedule import cron
 from tests.support.bodies import LoadHarness, run, task
@@ -27,7 +28,7 @@ class Source:
             self.created += [(tick, self.schedule_id) for tick in ticks]
         self._now = now
 
-    def shown(self, now: datetime) -> list[dict]:
+    def shown(self, now: datetime) -> list[dict[str, Any]]:
         listed = [
             tick
             for tick, schedule_id in self.created
@@ -35,7 +36,7 @@ class Source:
         ]
         return [run(f"run_{tick:%Y%m%dT%H%M}", tick) for tick in listed[-5:]][::-1]
 
-    def task(self, now: datetime, *, outage: bool = False) -> dict:
+    def task(self, now: datetime, *, outage: bool = False) -> dict[str, Any]:
         if not self.enabled:
             return task(schedule=self.schedule, enabled=False, trigger_schedule_id=None, timezone=None)
         if outage:

@@ -1,6 +1,7 @@
 """Statistics in plain Python, and asking DuckDB for the same: shared by tests of macros and of marts."""
 
 from math import gamma, pi, sqrt
+from typing import Any
 
 from tests.support.warehouse_builder import core_database
 
@@ -8,13 +9,13 @@ Z = 1.959963984540054
 CON = core_database()
 
 
-def scalar(sql: str, **parameters: object) -> object:
+def scalar(sql: str, **parameters: object) -> Any:
     row = CON.execute(f"select {sql}", parameters).fetchone()
     assert row is not None
     return row[0]
 
 
-def each(sql: str, cases: list[tuple]) -> list[tuple]:
+def each(sql: str, cases: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Compute for each case, whose values are called a, b, c and so on."""
     names = "abcde"[: len(cases[0])]
     lists = ", ".join(f"unnest(${name}) as {name}" for name in names)

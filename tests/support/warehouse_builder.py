@@ -64,7 +64,7 @@ class WarehouseBuilder:
         default = {"compute_cents": "0.04", "invocation_cents": "0.0025", "created_at": "2026-08-19T09:00:00Z"}
         return self._add("runs", {"run_id": run_id, "task_id": task_id} | default | fields)
 
-    def gap(self, *ticks: str, task_id: str = "t", gap_id: str = "g", **fields: Any) -> Self:
+    def gap(self, *ticks: str | datetime, task_id: str = "t", gap_id: str = "g", **fields: Any) -> Self:
         """Add a hole and the ticks that are missing in it."""
         default = {
             "from_at": "2026-01-02T00:00:00Z",
@@ -120,7 +120,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def built(house: WarehouseBuilder, *names: str, **options) -> WarehouseBuilder:
+def built(house: WarehouseBuilder, *names: str, **options: Any) -> WarehouseBuilder:
     """Build only these marts and those under them."""
     wanted: set[tuple[str, str]] = set()
     queue = [model(name) for name in names]
@@ -132,7 +132,7 @@ def built(house: WarehouseBuilder, *names: str, **options) -> WarehouseBuilder:
     return house
 
 
-def add_runs(house: WarehouseBuilder, runs: list[dict]) -> None:
+def add_runs(house: WarehouseBuilder, runs: list[dict[str, Any]]) -> None:
     """Add many runs by one statement: those of the builder take a while each."""
     known = {"outcome": "succeeded", "is_test": False, "compute_cents": "0.04", "task_id": "t"}
     rows = [known | run | {"run_id": f"r{number}"} for number, run in enumerate(runs)]

@@ -39,12 +39,12 @@ class Publisher:
 
     def _start(self) -> None:
         command = [sys.executable, "-c", PUBLISHER, str(self._layout.root), CHANGE]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, text=True, cwd=ROOT, **pipes)
+        self._process = subprocess.Popen(command, text=True, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def publish(self) -> int:
         self._ask()
-        told = self._process.stdout.readline()  # type: ignore[union-attr]
+        assert self._process.stdout is not None
+        told = self._process.stdout.readline()
         assert told, "the publisher failed"
         return int(told)
 
@@ -59,8 +59,9 @@ class Publisher:
         self._process.communicate()
 
     def _ask(self) -> None:
-        self._process.stdin.write("publish\n")  # type: ignore[union-attr]
-        self._process.stdin.flush()  # type: ignore[union-attr]
+        assert self._process.stdin is not None
+        self._process.stdin.write("publish\n")
+        self._process.stdin.flush()
 
 
 class Reader:
@@ -69,9 +70,8 @@ class Reader:
     def __init__(self, python: Path | str, connect: str, kind: str, layout: Layout) -> None:
         code = READER.format(connect=connect)
         command = [str(python), "-c", code, str(layout.published_file), COUNTS]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self.kind = kind
-        self._process = subprocess.Popen(command, text=True, **pipes)
+        self._process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def wait_until_ready(self) -> None:
         assert self._process.stdout is not None

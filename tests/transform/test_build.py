@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadModel
 from pipelines.transform.build import build
+from pipelines.transform.model import Materialized, Model
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, core_database, model, models, utc
 
 
@@ -81,12 +83,12 @@ def test_runs_still_in_the_window_were_seen_when_their_task_was() -> None:
     }
 
 
-def mart(name: str, sql: str, materialized: str = "table"):
+def mart(name: str, sql: str, materialized: Materialized = "table") -> Model:
     """A mart made of nothing but SQL."""
     return replace(model("warehouse_info"), name=name, sql=sql, columns=(), depends_on=(), materialized=materialized)
 
 
-def rebuilt(con: duckdb.DuckDBPyConnection, *marts, **options) -> None:
+def rebuilt(con: duckdb.DuckDBPyConnection, *marts: Model, **options: Any) -> None:
     build(con, models=marts, as_of=NOW, reporting_timezone="UTC", **options)
 
 
@@ -97,7 +99,12 @@ def kinds(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def test_a_mart_may_become_a_view_and_a_table_again_and_go() -> None:
     with core_database() as con:
-        for kind, found in (("table", "BASE TABLE"), ("view", "VIEW"), ("table", "BASE TABLE")):
+        kinds_in_turn: list[tuple[Materialized, str]] = [
+            ("table", "BASE TABLE"),
+            ("view", "VIEW"),
+            ("table", "BASE TABLE"),
+        ]
+        for kind, found in kinds_in_turn:
             rebuilt(con, mart("x", "select 1 as a", kind))
             assert kinds(con) == {"x": found}
         rebuilt(con, mart("y", "select 1 as a"))

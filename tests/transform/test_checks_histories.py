@@ -61,7 +61,7 @@ def test_what_the_loader_makes_of_bad_days_passes_every_blocking_check(tmp_path:
     harness = bodies.LoadHarness(tmp_path)
     harness.con.execute("set threads = 1")
     other = bodies.task("other", runs=[bodies.run("run_o", status="SURPRISE", isTest=True)])
-    steady = {"schedule": "0 * * * *", "upcoming": [bodies.iso(bodies.NOON + 200 * HOUR)]}
+    steady: dict[str, Any] = {"schedule": "0 * * * *", "upcoming": [bodies.iso(bodies.NOON + 200 * HOUR)]}
     days: list[tuple[int, list[dict[str, Any]]]] = [
         (3, [bodies.task(runs=hourly(0, 3), **steady), other]),
         (14, [bodies.task(runs=hourly(0, 14, status="FAILED"), model="new", **steady), other]),

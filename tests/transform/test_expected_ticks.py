@@ -5,6 +5,7 @@ Whether they did is told in schedule_adherence's own examples, and by tests/proo
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from tests.support.bodies import EXAMPLES, NOON, LoadHarness, run, task
 from tests.support.warehouse_builder import WarehouseBuilder, models, utc
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-DAILY = {"schedule": "0 9 * * *", "timezone": "Europe/Berlin", "schedule_id": "s"}
+DAILY: dict[str, Any] = {"schedule": "0 9 * * *", "timezone": "Europe/Berlin", "schedule_id": "s"}
 
 
 def ticks(house: WarehouseBuilder, as_of: datetime, zone: str = "UTC") -> list[datetime]:
@@ -36,12 +37,13 @@ def test_ticks_reach_from_the_first_observation_to_the_end_of_next_month() -> No
 
 def test_disabled_unscheduled_and_unreadable_versions_expect_nothing() -> None:
     house = WarehouseBuilder()
-    for name, over in {
+    odd_ones: dict[str, dict[str, Any]] = {
         "off": {"is_enabled": False},
         "bare": {"schedule_id": None},
         "odd": {"schedule": "now and then"},
         "lost": {"timezone": "Mars/Base"},
-    }.items():
+    }
+    for name, over in odd_ones.items():
         house.task(name, **DAILY | over).version(name, **DAILY | over, valid_from=utc("2026-08-01"))
     house.task("unseen", **DAILY, observed_from_at=None).version("unseen", **DAILY)
     assert ticks(house, NOON) == []
@@ -55,7 +57,7 @@ def test_disabled_unscheduled_and_unreadable_versions_expect_nothing() -> None:
 @pytest.mark.slow
 def test_a_cron_of_every_minute_may_be_observed_for_long() -> None:
     house = WarehouseBuilder()
-    each = {"schedule": "* * * * *", "timezone": "UTC", "schedule_id": "s"}
+    each: dict[str, Any] = {"schedule": "* * * * *", "timezone": "UTC", "schedule_id": "s"}
     house.task("t", observed_from_at=utc("2026-04-01"), **each).version("t", **each, valid_from=utc("2026-04-01"))
     assert len(ticks(house, utc("2026-08-20"))) == (utc("2026-10-01") - utc("2026-04-01")) // timedelta(minutes=1)
 
@@ -72,7 +74,7 @@ CONFIGURATIONS = st.sampled_from(
 
 @settings(max_examples=3 * EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(CONFIGURATIONS, st.integers(1, 400), st.booleans()), min_size=1, max_size=6))
-def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict, int, bool]]) -> None:
+def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict[str, Any], int, bool]]) -> None:
     """Around a change of clocks; each step a new configuration, then a build or not."""
     house, at = WarehouseBuilder(), utc("2026-10-20T00:30")
     house.task("t", observed_from_at=at, **DAILY)

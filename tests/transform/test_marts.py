@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import sqrt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadModel
-from pipelines.transform.model import Example
+from pipelines.transform.model import Example, Model
 from tests.support.model_examples import run_example
 from tests.support.warehouse_builder import WarehouseBuilder, core_database, model, models, utc
 
@@ -45,7 +46,7 @@ def empty() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.mark.parametrize(("one", "example"), EXAMPLES, ids=[f"{one.name}: {example.name}" for one, example in EXAMPLES])
-def test_example(empty: duckdb.DuckDBPyConnection, one, example) -> None:
+def test_example(empty: duckdb.DuckDBPyConnection, one: Model, example: Example) -> None:
     assert run_example(empty, models(), one, example) == []
 
 
@@ -66,7 +67,9 @@ def test_an_example_that_is_wrong_says_what_differs(empty: duckdb.DuckDBPyConnec
         (([{"task_ident": "t"}]), "expects task_ident, which the model does not have"),
     ],
 )
-def test_an_example_of_another_form_is_refused(empty: duckdb.DuckDBPyConnection, rows, message: str) -> None:
+def test_an_example_of_another_form_is_refused(
+    empty: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], message: str
+) -> None:
     with pytest.raises(BadModel, match=message):
         run_example(empty, models(), model("task_ticks"), Example("odd", {}, rows))
 
@@ -149,24 +152,29 @@ TICKS = st.lists(
 
 @settings(max_examples=5, deadline=None)
 @given(runs=RUNS, ticks=TICKS, change=INSTANTS, seen=st.tuples(INSTANTS, INSTANTS).map(sorted))
-def test_daily_marts_hold_every_run_every_cent_and_every_missing_run(runs, ticks, change, seen) -> None:
+def test_daily_marts_hold_every_run_every_cent_and_every_missing_run(
+    runs: list[tuple[str | None, datetime, str, bool, int]],
+    ticks: list[tuple[str, datetime]],
+    change: datetime,
+    seen: list[datetime],
+) -> None:
     """Against plain counting in Python, in a zone whose clocks change on the days in question."""
     house = WarehouseBuilder()
     for task_id in ("t1", "t2"):
         house.task(task_id, observed_from_at=seen[0], observed_until_at=seen[1])
         house.version(task_id, 1, model="old", valid_from=utc("2026-10-01"), valid_to=change, is_current=False)
         house.version(task_id, 2, model="new", valid_from=change, changed_columns=["model"])
-    for number, (task_id, at, outcome, is_test, millionths) in enumerate(runs):
+    for number, (of_task, at, outcome, is_test, millionths) in enumerate(runs):
         cents = Decimal(millionths) / 1_000_000
-        house.run(f"r{number}", task_id, created_at=at, outcome=outcome, is_test=is_test, compute_cents=cents)
+        house.run(f"r{number}", of_task, created_at=at, outcome=outcome, is_test=is_test, compute_cents=cents)
     house.gap(*(tick for task_id, tick in ticks if task_id == "t1"), task_id="t1", gap_id="g1")
     house.gap(*(tick for task_id, tick in ticks if task_id == "t2"), task_id="t2", gap_id="g2")
     house.build(as_of=utc("2026-10-28"), reporting_timezone="Europe/Berlin", only=DAILY)
 
     failed: Counter[tuple[date, str | None]] = Counter()
     spent: dict[tuple[date, str | None], Decimal] = {}
-    for task_id, at, outcome, is_test, millionths in runs:
-        place = (at.astimezone(BERLIN).date(), task_id)
+    for of_task, at, outcome, is_test, millionths in runs:
+        place = (at.astimezone(BERLIN).date(), of_task)
         failed[place] += outcome == "failed" and not is_test
         spent[place] = spent.get(place, Decimal(0)) + Decimal(millionths) / 1_000_000 + Decimal("0.0025")
     missing = Counter((tick.astimezone(BERLIN).date(), task_id) for task_id, tick in ticks)

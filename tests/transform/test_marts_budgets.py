@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 import pytest
 
@@ -17,10 +18,11 @@ from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs, bui
 def test_the_forecast_is_spend_plus_remaining_ticks_at_their_mean_cost() -> None:
     """Hourly and daily to the end of August: 275 and 11 ticks after 20 August, 12:00."""
     dice = random.Random(11)
-    house, costs, ticks = WarehouseBuilder(), {"t1": [], "t2": []}, {"t1": 275, "t2": 11}
+    house, ticks = WarehouseBuilder(), {"t1": 275, "t2": 11}
+    costs: dict[str, list[float]] = {"t1": [], "t2": []}
     for task_id, schedule in (("t1", "0 * * * *"), ("t2", "0 9 * * *")):
         house.task(task_id, account_id="a", schedule=schedule, timezone="UTC", schedule_id=f"s{task_id}")
-    runs = []
+    runs: list[dict[str, Any]] = []
     for number in range(33):
         task_id = "t2" if number % 4 == 3 else "t1"
         cents = round(dice.uniform(0.01, 0.2), 6)

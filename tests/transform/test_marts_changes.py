@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from math import sqrt
 from statistics import fmean, variance
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 CHANGED = datetime(2026, 8, 1, tzinfo=UTC)
 DICE = random.Random(7)
-UNEVEN = [
+UNEVEN: list[list[dict[str, Any]]] = [
     [
         {
             "outcome": DICE.choice(["succeeded", "succeeded", "failed"]),
@@ -27,7 +28,7 @@ UNEVEN = [
 ]
 
 
-def side(n: int, failed: int = 0, cents: float = 0.04, ms: int = 20_000) -> list[dict]:
+def side(n: int, failed: int = 0, cents: float = 0.04, ms: int = 20_000) -> list[dict[str, Any]]:
     """Runs that differ a little, the first ones failed."""
     return [
         {
@@ -39,12 +40,12 @@ def side(n: int, failed: int = 0, cents: float = 0.04, ms: int = 20_000) -> list
     ]
 
 
-def same(cents: str) -> list[dict]:
+def same(cents: str) -> list[dict[str, Any]]:
     return [{"outcome": "succeeded", "compute_cents": cents, "duration_ms": 1}] * 12
 
 
 # Runs before and after a change, and the verdicts on failures, cost and duration.
-CHANGES = {
+CHANGES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]], tuple[str, str, str] | None]] = {
     "nothing changed": (side(40), side(40), ("noise", "noise", "noise")),
     "more failures": (side(40, failed=2), side(40, failed=20), ("higher", "noise", "noise")),
     "all is better": (side(40, failed=20), side(40, failed=2, cents=0.02, ms=5_000), ("lower", "lower", "lower")),
@@ -53,7 +54,7 @@ CHANGES = {
     "nine are not": (side(40), side(9, failed=9, cents=9), ("too_few", "too_few", "too_few")),
     "no run since": (side(40), [], ("too_few", "too_few", "too_few")),
     "the same cost in every run leaves no doubt": (same("0.04"), same("0.05"), ("noise", "higher", "noise")),
-    "uneven": (*UNEVEN, None),
+    "uneven": (UNEVEN[0], UNEVEN[1], None),
 }
 
 

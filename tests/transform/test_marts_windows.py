@@ -5,15 +5,17 @@ from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from math import ceil
+from typing import Any
 
 import pytest
 
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs, built
 
 DAY = timedelta(days=1)
+Chance = tuple[WarehouseBuilder, list[dict[str, Any]]]
 
 
-def random_house(seed: int) -> tuple[WarehouseBuilder, list[dict]]:
+def random_house(seed: int) -> Chance:
     """Three tasks with a change of model, runs of all outcomes over 100 days, and a hole."""
     dice = random.Random(seed)
     house, runs = WarehouseBuilder(), []
@@ -50,12 +52,12 @@ RATES = ("failure_rates", "failure_rates_by_model", "failure_rates_by_version")
 
 
 @pytest.fixture(scope="module")
-def by_chance() -> tuple[WarehouseBuilder, list[dict]]:
+def by_chance() -> Chance:
     house, runs = random_house(1)
     return built(house, *RATES, "cost_per_success", "run_durations", "retry_stats"), runs
 
 
-def test_marts_over_windows_agree_with_counting_by_hand(by_chance) -> None:
+def test_marts_over_windows_agree_with_counting_by_hand(by_chance: Chance) -> None:
     house, runs = by_chance
     for days in (1, 7, 30, 90):
         inside = [run for run in runs if run["created_at"] > NOW - days * DAY and not run["is_test"]]
@@ -64,7 +66,7 @@ def test_marts_over_windows_agree_with_counting_by_hand(by_chance) -> None:
         for name in RATES:
             sums = house.query(f"select sum(n), sum(failed_count) from marts.{name} where window_days = ?", days)
             assert sums == [(len(ended), failed)]
-        by_task: dict[str | None, list[dict]] = defaultdict(list)
+        by_task: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
         for run in ended:
             by_task[run["task_id"]].append(run)
         _compare_costs(house, days, inside)
@@ -72,7 +74,7 @@ def test_marts_over_windows_agree_with_counting_by_hand(by_chance) -> None:
         _compare_retries(house, days, by_task)
 
 
-def _compare_costs(house: WarehouseBuilder, days: int, inside: list[dict]) -> None:
+def _compare_costs(house: WarehouseBuilder, days: int, inside: list[dict[str, Any]]) -> None:
     shown = house.query(
         "select task_id, total_cents, cost_per_success_cents from marts.cost_per_success where window_days = ?", days
     )
@@ -86,7 +88,7 @@ def _compare_costs(house: WarehouseBuilder, days: int, inside: list[dict]) -> No
             assert abs(per_success * successes - expected) <= Decimal(successes).scaleb(-20)
 
 
-def _compare_durations(house: WarehouseBuilder, days: int, by_task: dict[str | None, list[dict]]) -> None:
+def _compare_durations(house: WarehouseBuilder, days: int, by_task: dict[str | None, list[dict[str, Any]]]) -> None:
     shown = house.query(
         "select task_id, n, billed_n, billed_p50_ms, billed_p95_ms, queue_p50_ms, queue_p95_ms "
         "from marts.run_durations where window_days = ?",
@@ -101,7 +103,7 @@ def _compare_durations(house: WarehouseBuilder, days: int, by_task: dict[str | N
     assert set(shown) == expected
 
 
-def _compare_retries(house: WarehouseBuilder, days: int, by_task: dict[str | None, list[dict]]) -> None:
+def _compare_retries(house: WarehouseBuilder, days: int, by_task: dict[str | None, list[dict[str, Any]]]) -> None:
     shown = house.query(
         "select task_id, observed_count, attempt_count, first_attempt_success_count, recovered_by_retry_count "
         "from marts.retry_stats where window_days = ?",
@@ -138,7 +140,7 @@ def test_both_marts_on_coverage_say_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", RATES)
-def test_rankings_follow_the_lower_bound(by_chance, name: str) -> None:
+def test_rankings_follow_the_lower_bound(by_chance: Chance, name: str) -> None:
     house, _ = by_chance
     rows = house.query(f"select window_days, failure_rank, failure_ratio_low, n from marts.{name}")
     ranked = [row for row in rows if row[1] is not None]
