@@ -47,7 +47,7 @@ WORDS = [
     "session",
     "radio",
     "region",
-]  # noqa: SIM905 - readable
+]
 STACK = (
     "TypeError: fetch failed\n    at run (file:///app/src/tasks/customerPromptTask.mjs:58:18)\n"
     "    at async executor (file:///app/node_modules/worker/dist/execute.js:412:21)"

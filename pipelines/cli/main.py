@@ -36,7 +36,7 @@ def _epilog() -> str:
 class InOrder(click.Group):
     """A group that lists its commands in the order of a person's day, not of the alphabet."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click calls it so
         """Return the names as they were added."""
         return list(self.commands)
 

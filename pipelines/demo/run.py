@@ -52,7 +52,7 @@ def run(settings: Settings) -> None:
 
 
 def forget(settings: Settings) -> None:
-    """Delete a warehouse that the demo filled; one that holds anything else is left alone."""
+    """Delete a warehouse that the demo filled. Raises BadSettings, and deletes nothing, if it holds anything else."""
     layout = settings.layout
     if not world_file(layout).exists():
         raise BadSettings(f"{place(layout.root)} holds no simulated data, so nothing was deleted")

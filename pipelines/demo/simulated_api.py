@@ -43,7 +43,10 @@ def simulator_of(world: World, now: datetime | None = None, clock: Clock | None 
 
 
 def own_world(layout: Layout) -> World:
-    """Return the simulated world of a warehouse, a new one for a new warehouse; other data are not mixed into."""
+    """Return the simulated world of a warehouse, a new one for a new warehouse.
+
+    Raises BadSettings for a warehouse that holds other data, since the two must not mix.
+    """
     world = read_world(layout)
     if world is None:
         if sources(Archive(layout.archive)):
@@ -91,7 +94,10 @@ def fast_clock(speed: float) -> Clock:
 
 
 def serve_until_interrupted(settings: Settings, port: int, seed: int | None, speed: float) -> None:
-    """Serve a simulated API on loopback and print how to poll it; Ctrl-C ends it."""
+    """Serve a simulated API on loopback and print how to poll it; Ctrl-C ends it.
+
+    Raises BadSettings when the port cannot be used.
+    """
     from pipelines.simulator import serve
 
     world = (read_world(settings.layout) if seed is None else None) or new_world(SEED if seed is None else seed)

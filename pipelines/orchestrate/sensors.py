@@ -66,6 +66,7 @@ class PollCursor:
 def poll_cadence(
     context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
 ) -> dg.SensorResult | dg.SkipReason:
+    """Ask for a poll when it is due and no run is under way; else say what is waited for."""
     busy = context.instance.get_run_records(filters=dg.RunsFilter(statuses=_UNFINISHED), limit=1)
     if busy:
         run = busy[0].dagster_run

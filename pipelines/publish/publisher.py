@@ -33,7 +33,7 @@ def publish(
     clock: Clock,
     lock_wait_seconds: float = 60,
     extras: Extras | None = None,
-    on_step: OnStep = lambda step: None,
+    on_step: OnStep = lambda _: None,
 ) -> Snapshot:
     """Copy the work file into a new snapshot, verify it, and let `current` point to it.
 
@@ -62,7 +62,11 @@ def publish(
 
 
 def seal(warehouse: Warehouse) -> RowCounts:
-    """Checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them."""
+    """Checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them.
+
+    Raises PublishRefused when there is no work file, or it holds what is not published, and WarehouseBusy when
+    somebody else has it open.
+    """
     work_file = warehouse.layout.work_file
     if not work_file.exists():
         raise PublishRefused(f"there is nothing to publish at {work_file}; run `recoup-warehouse nightly` first")
@@ -76,7 +80,10 @@ def seal(warehouse: Warehouse) -> RowCounts:
 
 
 def verify(copy: Path, expected: RowCounts) -> None:
-    """Open a copy read-only and compare its rows, table by table, with what was counted in the original."""
+    """Open a copy read-only and compare its rows, table by table, with what was counted in the original.
+
+    Raises PublishRefused when they differ.
+    """
     with closing(duckdb.connect(str(copy), read_only=True)) as con:
         found = count_rows(con)
     if found != expected:

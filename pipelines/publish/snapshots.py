@@ -78,7 +78,10 @@ def current_number(layout: Layout) -> int | None:
 
 
 def clean_leftovers(layout: Layout) -> None:
-    """Remove what a killed publish or clean-up left: hidden folders and a half-made link."""
+    """Remove what a killed publish or clean-up left: hidden folders and a half-made link.
+
+    Raises PublishRefused when `current` is no symlink, since somebody else's file is then in its place.
+    """
     if layout.current.exists() and not layout.current.is_symlink():
         raise PublishRefused(f"{layout.current} is not the symlink that publish flips; move it away and publish again")
     (layout.root / NEW_LINK).unlink(missing_ok=True)

@@ -25,7 +25,7 @@ def charts_and_dashboard(spec: Spec, marts: Mapping[str, Model], stable_id: Stab
     for cell in charts:
         _refuse_unknown(cell, marts)
     files = {f"charts/{_file_name(cell)}.yaml": _chart(cell, stable_id) for cell in charts}
-    return files | {f"dashboards/{spec['slug'].replace('-', '_')}.yaml": _dashboard(spec, marts, stable_id)}
+    return files | {f"dashboards/{spec['slug'].replace('-', '_')}.yaml": _dashboard(spec, stable_id)}
 
 
 def _refuse_unknown(cell: Spec, marts: Mapping[str, Model]) -> None:
@@ -147,7 +147,7 @@ def _filters(cell: Spec) -> list[Spec]:
     ]
 
 
-def _dashboard(spec: Spec, marts: Mapping[str, Model], stable_id: StableId) -> Spec:
+def _dashboard(spec: Spec, stable_id: StableId) -> Spec:
     return {
         "dashboard_title": spec["title"],
         "description": spec["description"],

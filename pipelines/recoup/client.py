@@ -118,7 +118,8 @@ class RecoupClient:
     def get_many(self, requests: Iterable[Request]) -> Iterator[Response]:
         """Send requests side by side; yield the answers in request order, at most `concurrency` waiting at once.
 
-        The first failure, in that order, is raised; what is still under way is given up.
+        The first failure, in that order, is raised as `get` does (Refused, Unreachable or BadPayload); what is
+        still under way is given up.
         """
         stopping, waiting = threading.Event(), iter(requests)
         window: deque[Future[Response]] = deque()

@@ -66,7 +66,11 @@ _ERROR = msgspec.json.Decoder(_ErrorBody)
 
 
 def check_status(request: Request, answer: httpx.Response, start: bytes, now: datetime) -> None:
-    """Raise what any status but 200 means. `start` is the beginning of the body."""
+    """Raise what any status but 200 means. `start` is the beginning of the body.
+
+    Raises Refused, Unreachable (EndpointMissing for a path that is not there), BadPayload or RunNotFound, or Again
+    around the first two when another try may help.
+    """
     status, phrase = answer.status_code, phrase_in(start)
     if request.kind is Kind.RUN and phrase == NOT_FOUND and status in (404, 500):
         raise RunNotFound(f"GET {request.label}: the API knows no such run; nothing to do")

@@ -104,7 +104,7 @@ REPLACING: dict[str, Callable[[Fault], Answer]] = {
 }
 
 
-def _truncated(fault: Fault, answer: Answer) -> None:
+def _truncated(_: Fault, answer: Answer) -> None:
     answer.body = answer.body[: max(len(answer.body) // 2, 1)]
 
 
@@ -112,7 +112,7 @@ def _slow(fault: Fault, answer: Answer) -> None:
     answer.delay_s += fault.seconds
 
 
-def _disconnect(fault: Fault, answer: Answer) -> None:
+def _disconnect(_: Fault, answer: Answer) -> None:
     answer.is_cut = True
 
 

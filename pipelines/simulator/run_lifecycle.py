@@ -28,7 +28,7 @@ class Draw(NamedTuple):
     slow_ms: tuple[int, int]
 
 
-def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int, seed: int) -> Run:
+def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int) -> Run:
     """Turn 128 bits of chance into the life of the run of a tick."""
     inserted = tick_ms + 150 + (bits >> 56 & 0x1FF)
     listed = inserted + 850 + (bits >> 60 & 0x3FF)

@@ -124,12 +124,12 @@ class Timeline:
             return self._stated_run(segment, tick_ms, bits, stated) if stated else None
         if (bits >> 104) < self._skip_below:
             return None
-        return draw_run(segment.draw, segment.schedule_id, tick_ms, bits, self.seed)
+        return draw_run(segment.draw, segment.schedule_id, tick_ms, bits)
 
     def _stated_run(self, segment: Segment, tick_ms: int, bits: int, stated: SimRun) -> Run:
         low = stated.duration_ms
         draw = Draw((stated.kind,), (_UNIT,), *(segment.draw[2:4] if low is None else (low, 0)), 0, (0, 0))
-        run = draw_run(draw, segment.schedule_id, tick_ms, bits, self.seed)
+        run = draw_run(draw, segment.schedule_id, tick_ms, bits)
         return run._replace(run_id=stated.run_id or run.run_id, is_test=stated.is_test)
 
     def fires(self, from_ms: int, to_ms_: int) -> Iterator[tuple[int, Run | None, bool]]:

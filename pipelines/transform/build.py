@@ -40,7 +40,10 @@ def build(
     only: Collection[Key] | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Build all marts (or those named in `only`) in one transaction, as if now were `as_of`."""
+    """Build all marts (or those named in `only`) in one transaction, as if now were `as_of`.
+
+    Raises BadModel, and keeps all as it was, when the SQL of a mart fails.
+    """
     apply_core(con)
     chosen = [model for model in models if not model.is_base and (only is None or model.key in only)]
     report = BuildReport(as_of)

@@ -51,14 +51,14 @@ def insert_rows(con: Connection, table: str, rows: Iterable[Row]) -> None:
         columns = ", ".join(whole)
         marks = ", ".join("?" for _ in whole)
         values = [_exact(value) for value in whole.values()]
-        con.execute(f"insert into core.{table} ({columns}) values ({marks})", values)  # noqa: S608 - own names
+        con.execute(f"insert into core.{table} ({columns}) values ({marks})", values)
 
 
 def insert_first_versions(con: Connection) -> None:
     """Give each task without versions a first one: what the task says of itself."""
     columns = ", ".join(VERSIONED)
     con.execute(
-        f"insert into core.task_versions (task_id, version_number, valid_from, is_current, changed_columns, {columns}) "  # noqa: S608
+        f"insert into core.task_versions (task_id, version_number, valid_from, is_current, changed_columns, {columns}) "
         f"select task_id, 1, first_seen_at, true, [], {columns} from core.tasks "
         "where task_id not in (select task_id from core.task_versions)"
     )

@@ -53,18 +53,18 @@ def _below(models: Sequence[Model], model: Model) -> list[Model]:
 
 def _differences(con: Connection, model: Model, example: Example) -> list[str]:
     if not example.expect:
-        found = con.execute(f"select * from {model.relation}").fetchall()  # noqa: S608 - a model's own name
+        found = con.execute(f"select * from {model.relation}").fetchall()
         return [f"not expected: {row}" for row in found]
     names = _columns(model, example)
     listed = ", ".join(names)
-    con.execute(f"create or replace temp table expected as select {listed} from {model.relation} limit 0")  # noqa: S608
+    con.execute(f"create or replace temp table expected as select {listed} from {model.relation} limit 0")
     marks = ", ".join("?" for _ in names)
     for row in example.expect:
         values = [str(row[name]) if isinstance(row[name], float) else row[name] for name in names]
-        con.execute(f"insert into expected values ({marks})", values)  # noqa: S608
+        con.execute(f"insert into expected values ({marks})", values)
     shown = ", ".join(_comparable(model, name) for name in names)
-    missing = _only_in(con, f"select {shown} from expected", f"select {shown} from {model.relation}")  # noqa: S608
-    excess = _only_in(con, f"select {shown} from {model.relation}", f"select {shown} from expected")  # noqa: S608
+    missing = _only_in(con, f"select {shown} from expected", f"select {shown} from {model.relation}")
+    excess = _only_in(con, f"select {shown} from {model.relation}", f"select {shown} from expected")
     con.execute("drop table expected")
     return [f"expected: {row}" for row in missing] + [f"found:    {row}" for row in excess]
 

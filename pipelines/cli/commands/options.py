@@ -12,7 +12,7 @@ class Instant(click.ParamType[Clock]):
 
     name = "instant"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Clock:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Clock:  # noqa: ARG002 - click calls it so
         """Return a clock that always shows the instant. Raises BadSettings for anything else."""
         return fixed(parse_instant(value)) if isinstance(value, str) else value
 
