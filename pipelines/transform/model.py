@@ -1,6 +1,6 @@
 """A SQL model as a value: what a table is, what it depends on, and how it is checked.
 
-Reading models from files does not belong here (models.py), nor does running them (build.py).
+Reading models from files does not belong here (model_files.py), nor does running them (build.py).
 """
 
 from dataclasses import dataclass
@@ -35,15 +35,6 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """Rows of the tables below a model (`given`) and the rows that it then must show (`expect`)."""
-
-    name: str
-    given: dict[str, list[dict[str, Any]]]
-    expect: list[dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class Metric:
     """A measure for BI tools: an aggregate expression over one model's columns."""
 
@@ -64,7 +55,6 @@ class Model:
     grain: tuple[str, ...]
     columns: tuple[Column, ...]
     checks: tuple[Check, ...]
-    examples: tuple[Example, ...]
     depends_on: tuple[Key, ...]
     materialized: Materialized
     has_completeness: bool

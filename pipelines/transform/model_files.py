@@ -12,12 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipelines.errors import BadModel
-from pipelines.transform.model import Check, Column, Example, Metric, Model, Severity
+from pipelines.transform.model import Check, Column, Metric, Model, Severity
 
 # The safe loader in C where the wheel has it: ten times faster, and the files are read at every start.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Rows = list[dict[str, Any]]
 RawChecks = list[str | dict[str, Any]]
 COMPLETENESS_COLUMNS = ("runs_missing_count", "coverage_status")
 COVERAGE_STATUSES = ("complete", "gap", "unknown")
@@ -37,14 +36,6 @@ class ColumnFile(_File):
     checks: RawChecks = []
 
 
-class ExampleFile(_File):
-    """One entry of `examples`."""
-
-    name: Prose
-    given: dict[str, Rows]
-    expect: Rows
-
-
 class MetricFile(_File):
     """`metrics: {name: ...}`."""
 
@@ -62,7 +53,6 @@ class ModelFile(_File):
     checks: RawChecks = []
     materialized: Literal["table", "view"] = "table"
     completeness: bool = False
-    examples: list[ExampleFile] = []
     metrics: dict[str, MetricFile] = {}
     dimensions: list[str] = []
 
@@ -90,7 +80,6 @@ def _read_pair(path: Path, schema: str) -> Model:
         grain=tuple(file.grain),
         columns=tuple(Column(name, " ".join(column.description.split())) for name, column in file.columns.items()),
         checks=tuple(_checks(file, yml)),
-        examples=tuple(Example(item.name, item.given, item.expect) for item in file.examples),
         depends_on=(),
         materialized="base" if schema == "core" else file.materialized,
         has_completeness=file.completeness,

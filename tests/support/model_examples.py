@@ -1,19 +1,39 @@
-"""Running a model's given/expect rows: the unit tests that live beside the SQL.
+"""Reading and running the given/expect rows of a mart: the unit tests of its SQL, in tests/transform/examples/.
 
 Whoever runs them brings an empty database; real warehouses never come here.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 
-from pipelines.errors import BadModel
-from pipelines.transform.model import Example, Model
+from pipelines.transform.model import Model
 from tests.support.core_rows import insert_first_versions, insert_rows
 
 Connection = duckdb.DuckDBPyConnection
+Rows = list[dict[str, Any]]
+FOLDER = Path(__file__).parents[1] / "transform" / "examples"
 RATIO_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Example:
+    """Rows of the core tables below a mart (`given`) and the rows that it then must show (`expect`)."""
+
+    name: str
+    given: dict[str, Rows]
+    expect: Rows
+
+
+def read_examples(folder: Path = FOLDER) -> dict[str, list[Example]]:
+    """Read all examples, by the name of their mart. Raises ValidationError for a file of another form."""
+    form = TypeAdapter(list[Example])
+    return {path.stem: form.validate_python(yaml.safe_load(path.read_text())) for path in sorted(folder.glob("*.yml"))}
 
 
 def run_example(con: Connection, models: Sequence[Model], model: Model, example: Example) -> list[str]:
@@ -24,7 +44,7 @@ def run_example(con: Connection, models: Sequence[Model], model: Model, example:
     con.execute("begin")
     try:
         for relation, rows in example.given.items():
-            insert_rows(con, _core_table(model, relation), rows)
+            insert_rows(con, _core_table(example, relation), rows)
         if "core.build_context" not in example.given:
             insert_rows(con, "build_context", [{}])
         insert_first_versions(con)
@@ -35,10 +55,10 @@ def run_example(con: Connection, models: Sequence[Model], model: Model, example:
         con.execute("rollback")
 
 
-def _core_table(model: Model, relation: str) -> str:
+def _core_table(example: Example, relation: str) -> str:
     schema, _, table = relation.partition(".")
     if schema != "core":
-        raise BadModel(f"{model.path}: an example gives rows of core tables, not of {relation}")
+        raise ValueError(f"the example {example.name!r} gives rows of {relation}; only core tables can be given")
     return table
 
 
@@ -73,10 +93,10 @@ def _columns(model: Model, example: Example) -> list[str]:
     names = list(example.expect[0])
     for row in example.expect:
         if list(row) != names:
-            raise BadModel(f"{model.path}: example {example.name!r} must name the same columns in each expected row")
+            raise ValueError(f"the example {example.name!r} must name the same columns in each expected row")
     for name in names:
         if model.column(name) is None:
-            raise BadModel(f"{model.path}: example {example.name!r} expects {name}, which the model does not have")
+            raise ValueError(f"the example {example.name!r} expects {name}, which {model.relation} does not have")
     return names
 
 

@@ -1,4 +1,4 @@
-"""What the marts say: each model's own given/expect rows, and properties over many random warehouses.
+"""What the marts say: the given/expect rows in examples/, and properties over many random warehouses.
 
 Loading, checks and the form of model files have tests of their own.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import sqrt
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,13 +17,12 @@ import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from pipelines.errors import BadModel
-from pipelines.transform.model import Example, Model
-from tests.support.model_examples import run_example
+from tests.support.model_examples import Example, read_examples, run_example
 from tests.support.warehouse_builder import WarehouseBuilder, core_database, model, models, utc
 
-EXAMPLES = [(one, example) for one in models() for example in one.examples]
+EXAMPLES = [(name, example) for name, examples in read_examples().items() for example in examples]
 RATES = (
     "date, task_id, title, account_id, artist_account_id, model, succeeded_count, failed_count, cancelled_count, "
     "expired_count, in_flight_count, unknown_count, failure_ratio, failure_ratio_low, failure_ratio_high, "
@@ -45,9 +45,9 @@ def empty() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-@pytest.mark.parametrize(("one", "example"), EXAMPLES, ids=[f"{one.name}: {example.name}" for one, example in EXAMPLES])
-def test_example(empty: duckdb.DuckDBPyConnection, one: Model, example: Example) -> None:
-    assert run_example(empty, models(), one, example) == []
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[f"{name}: {example.name}" for name, example in EXAMPLES])
+def test_example(empty: duckdb.DuckDBPyConnection, name: str, example: Example) -> None:
+    assert run_example(empty, models(), model(name), example) == []
 
 
 def test_an_example_that_is_wrong_says_what_differs(empty: duckdb.DuckDBPyConnection) -> None:
@@ -64,18 +64,29 @@ def test_an_example_that_is_wrong_says_what_differs(empty: duckdb.DuckDBPyConnec
     ("rows", "message"),
     [
         (([{"task_id": "t"}, {"next_tick_at": None}]), "must name the same columns"),
-        (([{"task_ident": "t"}]), "expects task_ident, which the model does not have"),
+        (([{"task_ident": "t"}]), "expects task_ident, which marts.task_ticks does not have"),
     ],
 )
 def test_an_example_of_another_form_is_refused(
     empty: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], message: str
 ) -> None:
-    with pytest.raises(BadModel, match=message):
+    with pytest.raises(ValueError, match=message):
         run_example(empty, models(), model("task_ticks"), Example("odd", {}, rows))
 
 
-def test_every_mart_has_examples() -> None:
-    assert [one.name for one in models() if not one.is_base and not one.examples] == []
+def test_every_mart_has_examples_and_nothing_else_has() -> None:
+    assert {name for name, _ in EXAMPLES} == {one.name for one in models() if not one.is_base}
+
+
+def test_an_example_gives_rows_of_core_tables_only(empty: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(ValueError, match="only core tables can be given"):
+        run_example(empty, models(), model("task_ticks"), Example("odd", {"marts.task_days": []}, []))
+
+
+def test_an_example_file_with_another_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "task_ticks.yml").write_text("- {name: odd, given: {}, expected: []}")
+    with pytest.raises(ValidationError):
+        read_examples(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "columns"), [("failure_rates_daily", RATES), ("spend_daily", SPEND)])
