@@ -1,6 +1,6 @@
 """What surrounds a load, each against its own floor: starting, fetching, building, publishing, a Dagster night.
 
-Loads themselves are run.py's, growth of the delta history.py's. Figures are kept beside theirs.
+Loads themselves belong to benchmarks/run.py, growth of the delta to benchmarks/history.py. Numbers are kept beside theirs.
 """
 
 import argparse

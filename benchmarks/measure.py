@@ -1,6 +1,6 @@
 """Runs one command as a process of its own and says what it took: wall and CPU seconds, peak memory.
 
-What is run belongs to run.py.
+What is run belongs to benchmarks/run.py.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Makes the tables and plots of docs/performance.md from the figures in data/results/. Nothing is measured here.
+"""Makes the tables and plots of docs/performance.md from the numbers in data/results/. Nothing is measured here.
 
 The page's words are written by hand; what stands between the two marks is replaced.
 """

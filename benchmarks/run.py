@@ -1,6 +1,6 @@
-"""`make bench`: runs floor, product and peers in turn, verifies each, and keeps every figure in data/results/.
+"""`make bench`: runs floor, product and peers in turn, verifies each, and keeps every number in data/results/.
 
-The page is made from those files by report.py; nothing here is ever a timed test.
+The page is made from those files by benchmarks/report.py; nothing here is ever a timed test.
 """
 
 import argparse

@@ -1,4 +1,8 @@
-"""All settings, typed, read once from the environment or `.env`. No other module reads the environment."""
+"""All settings, typed: the only place that reads their values from the environment or `.env`.
+
+Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names are listed
+(cli/doctor/settings_and_api.py), and the user's cache folder is looked up in it (report/vega_bundle.py).
+"""
 
 import ipaddress
 from enum import StrEnum

@@ -4,8 +4,12 @@ Each test fails in both directions: something new that is not documented, someth
 """
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +30,11 @@ README = ROOT / "README.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 TABLES = ROOT / "warehouse" / "README.md"
 EXAMPLE = ROOT / ".env.example"
+# Its prose still names modules as they were called before they moved.
+MENDED_ELSEWHERE = ROOT / "pipelines" / "simulator"
+# Files that prose may name although they are not here: a user's own file, the examples of a model's two files.
+OUTSIDE_FILES = {"question.sql", "x.sql", "x.yml"}
+FILE_NAME = re.compile(r"(?<![\w./<>*{-])[\w./-]+\.(?:py|sql|yml|md)\b(?!\()")
 BINARY = {".png", ".zst", ".duckdb", ".ico", ".woff2", ".gz", ".zip"}
 
 
@@ -51,6 +60,43 @@ def documentation() -> str:
 def models() -> tuple[Model, ...]:
     """The real models."""
     return load_models()
+
+
+def written_for_people(path: Path) -> list[str]:
+    """The texts of a file that people read: all of a document, the comments and docstrings of code."""
+    if path.parent == MENDED_ELSEWHERE:
+        return []
+    text = path.read_text(errors="replace")
+    if path.suffix == ".py":
+        return [*_docstrings(text), *_comments(text)]
+    if path.suffix in (".md", ".yml"):
+        return [text]
+    mark = {".sql": "--", ".yaml": "#", ".toml": "#"}.get(path.suffix, "#" if path.name in ("Makefile", "run") else "")
+    return [line.partition(mark)[2] for line in text.splitlines() if mark and mark in line]
+
+
+def _docstrings(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+
+
+def _comments(text: str) -> Iterator[str]:
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+def is_there(name: str, folder: Path) -> bool:
+    """Tell whether a name leads to one file: from the root, from pipelines/, from beside it, or by its last part."""
+    if name in OUTSIDE_FILES or any((base / name).is_file() for base in (ROOT, ROOT / "pipelines", folder)):
+        return True
+    return _last_parts()[name] == 1
+
+
+@cache
+def _last_parts() -> Counter[str]:
+    return Counter(path.name for path in tracked())
 
 
 class TestSettings:
@@ -151,6 +197,38 @@ class TestTables:
         warehouse.build()
         for query in queries:
             warehouse.con.execute(query).fetchall()
+
+
+class TestNamedFiles:
+    """Documents, docstrings and comments name no file that is not there."""
+
+    def test_every_named_file_exists(self) -> None:
+        gone = {
+            (path.relative_to(ROOT).as_posix(), name)
+            for path in tracked()
+            for text in written_for_people(path)
+            for name in FILE_NAME.findall(text)
+            if not is_there(name, path.parent)
+        }
+        assert gone == set()
+
+    def test_a_file_that_is_gone_or_could_be_two_is_noticed(self) -> None:
+        text = "Sending belongs to client.py, keeping to archive.py; see conftest.py and docs/runbook.md."
+        named = FILE_NAME.findall(text)
+        assert [name for name in named if not is_there(name, ROOT)] == ["archive.py", "conftest.py"]
+
+
+class TestEnvironment:
+    """What settings.py says about who else looks into the environment."""
+
+    def test_only_the_modules_named_by_settings_touch_the_environment(self) -> None:
+        named = set(FILE_NAME.findall(ast.get_docstring(_module("settings.py")) or ""))
+        touching = {
+            path.relative_to(ROOT / "pipelines").as_posix()
+            for path in (ROOT / "pipelines").rglob("*.py")
+            if re.search(r"\bos\.(environb?|getenvb?|putenv)\b|from os import", path.read_text())
+        }
+        assert touching == named
 
 
 class TestHouse:

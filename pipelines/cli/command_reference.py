@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, the help of all commands on one page (`make docs`). The texts themselves stand in commands/."""
+"""Writes docs/cli.md, the help of all commands on one page (`make docs`). The texts stand in cli/commands/."""
 
 from typing import Any
 

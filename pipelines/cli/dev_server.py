@@ -1,6 +1,6 @@
 """Starts the Dagster UI and daemon over a warehouse; without a key, beside the simulated API.
 
-Dagster is started as a process of its own and not imported; what it shows is in definitions.py.
+Dagster is started as a process of its own and not imported here; what it shows is in definitions.py.
 """
 
 import os

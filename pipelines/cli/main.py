@@ -1,6 +1,6 @@
 """The command line's frame: the group of commands, the list of exit codes, and how errors reach a person.
 
-What each command does belongs to pipelines/commands/. Only click is imported here, so that help is quick.
+What each command does belongs to cli/commands/. Only click is imported here, so that help is quick.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Opening the warehouse: one writer under a flock, or any number of readers of the published copy.
 
-What is written belongs to load.py and build.py.
+What is written belongs to load/ and transform/build.py.
 """
 
 import fcntl

@@ -1,1 +1,1 @@
-"""The simulated API beside a warehouse and the demonstration behind `make run`. Production never imports this."""
+"""The simulated API beside a warehouse and the demonstration behind `make run`. Of production, only cli/ imports this."""

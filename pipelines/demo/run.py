@@ -1,6 +1,7 @@
 """The demonstration behind `make run`: two simulated weeks over real HTTP, or one nightly when there is a key.
 
-The simulated API belongs to playground.py, the pipeline's steps to their own modules, the closing page to summary.py.
+The simulated API belongs to demo/simulated_api.py, the pipeline's steps to nightly.py, the closing lines to
+console/summary.py.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """Which files of docs/ are generated from the models, and writing them (`make docs`).
 
-What stands in them belongs to dictionary.py and semantics.py.
+What stands in them belongs to data_dictionary.py and semantic_layer.py.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The checks as Dagster shows them: one per table, listing its rules, all run in one step before publish.
 
-What is checked, and how, belongs to checks.py and the models.
+What is checked, and how, belongs to transform/checks.py and the models.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """The sensor that requests the next poll before the tightest task could overflow the API's window.
 
-How long that is belongs to poll_interval.py, which knows no Dagster.
+How long that is belongs to schedule/poll_interval.py, which knows no Dagster.
 """
 
 import json

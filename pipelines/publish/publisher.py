@@ -1,6 +1,6 @@
 """Publishes the work file: a verified, read-only copy of it becomes what people open, by one rename.
 
-How snapshots lie on disk belongs to snapshots.py; what must be true of the numbers belongs to checks.py.
+How snapshots lie on disk belongs to snapshots.py; what must be true of the numbers belongs to transform/checks.py.
 """
 
 import shutil

@@ -1,6 +1,6 @@
 """How published snapshots lie on disk: numbered folders, the `current` symlink, staging, retention.
 
-Files and names only, under the caller's lock: what may be published, and when, is decided in publish.py.
+Files and names only, under the caller's lock: what may be published, and when, is decided in publisher.py.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""One exchange with the API: what is asked and what came back. Sending belongs to client.py, keeping to archive.py."""
+"""One exchange with the API: what is asked and what came back. client.py sends it, archive/store.py keeps it."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,6 +1,6 @@
 """The charts of the report, made by Altair from rows: each takes what queries.py answers, and words made beforehand.
 
-Colours, axes and the finished spec belong to style.py, the text around a chart to page.py.
+Colours, axes and the finished spec belong to chart_style.py, the text around a chart to page.py.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""The figures of the page: each chart with its title, its caption, and the table of the numbers behind it.
+"""The charts of the page, each with its title, its caption, and the table of the numbers behind it.
 
-How a chart is drawn belongs to charts.py; the health board and the errors to board.py.
+How a chart is drawn belongs to charts.py; the health table and the errors to health_table.py.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """When a schedule fires: cron ticks in an IANA zone, as instants in UTC, the way Trigger.dev's scheduler finds them.
 
-Which schedule was in force, and whether a tick left a run, belongs to coverage.py. See docs/decisions/0005-cron.md.
+Which schedule was in force, and whether a tick left a run, belongs to coverage_gaps.py. See docs/decisions/0005-cron.md.
 """
 
 from bisect import bisect_left, bisect_right

@@ -1,6 +1,6 @@
 """How often to poll so that no run leaves the API's window unseen, and the small file that the sensor reads.
 
-Plain Python and SQL; requesting runs belongs to sensors.py, cron arithmetic to cron.py.
+Plain Python and SQL; requesting runs belongs to orchestrate/sensors.py, cron arithmetic to cron.py.
 """
 
 import json

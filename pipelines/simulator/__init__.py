@@ -1,6 +1,6 @@
 """A Recoup API of our own on loopback, with a clock, a seed and a known ground truth.
 
-Only names to import belong here; the product itself never imports this package, except its `simulate` command.
+Only names to import belong here. Of the product, demo/ alone imports this package.
 """
 
 from pipelines.simulator.api import Simulator

@@ -1,6 +1,6 @@
 """Fills core.expected_ticks and core.schedule_gaps: when tasks had to run and will have to, by cron and configuration.
 
-Whether they did belongs to sql/marts/schedule_adherence.sql; cron itself to cron.py.
+Whether they did belongs to sql/marts/schedule_adherence.sql; cron itself to schedule/cron.py.
 """
 
 from collections.abc import Iterator

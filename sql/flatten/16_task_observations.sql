@@ -1,4 +1,4 @@
--- What was seen of each task, with the verdict; `holes` are judged before (coverage.py counts their cron ticks).
+-- What was seen of each task, with the verdict; `holes` are judged before (load/coverage_gaps.py counts their cron ticks).
 insert into core.task_observations by name
 select
     getvariable('poll_id') as poll_id,

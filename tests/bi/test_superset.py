@@ -1,6 +1,6 @@
 """A real Superset with our bundle: every chart shows what SQL on the file says, in the API and in a browser.
 
-And while copies are published under it. The bundle without Superset is tested in tests/test_superset_bundle.py.
+And while copies are published under it. The bundle without Superset is tested in tests/publish/test_superset_bundle.py.
 """
 
 import threading

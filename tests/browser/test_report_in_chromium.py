@@ -1,6 +1,6 @@
 """The report in a real browser: it draws, complains about nothing, asks nobody, filters, and hostile texts stay texts.
 
-What the page says is tested in tests/test_report.py. Pictures for looking at go to REPORT_PICTURES, if that is set.
+What the page says is tested in tests/report/test_page.py. Pictures for looking at go to REPORT_PICTURES, if that is set.
 """
 
 import json

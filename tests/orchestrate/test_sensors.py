@@ -1,6 +1,6 @@
 """The cadence sensor: when it asks for a poll, when it does not and why, and what it prunes.
 
-How the interval is chosen is tested in test_cadence.py.
+How the interval is chosen is tested in tests/schedule/test_poll_interval.py.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Readers of every kind while copies are published under them, and publishers are killed at random points.
 
 No reader may fail or see two copies in one query, none that reconnects may go back in time; each new connection must
-see what was published last; the disk must not fill. Hazards one by one are in tests/test_publish.py.
+see what was published last; the disk must not fill. Hazards one by one are in tests/publish/test_publish_hazards.py.
 RECOUP_TORTURE_PUBLISHES sets the number of publishes (200).
 """
 

@@ -1,4 +1,4 @@
-"""Commands for seeing the product at work: demo, simulate, dev. The only way from the product to the simulator.
+"""Commands for seeing the product at work: demo, simulate, dev. What they do belongs to demo/ and cli/dev_server.py.
 
 What the simulated API does belongs to pipelines/simulator/.
 """

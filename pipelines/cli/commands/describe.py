@@ -1,6 +1,6 @@
 """The command `describe`: what a table and its columns mean, from the models' own descriptions.
 
-The documents in docs/ are written by generated_docs.py; no database is opened here.
+The documents in docs/ are written by docgen/model_docs.py; no database is opened here.
 """
 
 from collections.abc import Sequence

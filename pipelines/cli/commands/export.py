@@ -1,6 +1,6 @@
 """The command that writes the published copy for other tools: export.
 
-How it is written belongs to export.py and superset_bundle.py.
+How it is written belongs to publish/parquet.py and publish/superset_bundle.py.
 """
 
 from pathlib import Path

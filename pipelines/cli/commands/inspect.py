@@ -1,6 +1,7 @@
-"""Commands that only look: query, summary, doctor. None of them changes a warehouse.
+"""Commands that only look: query and summary read the published copy; doctor holds the writer's lock for a moment.
 
-How results are laid out belongs to tables.py, what is summed up to summary.py, what is examined to doctor.py.
+How results are laid out belongs to console/result_format.py, what is summed up to console/summary.py, what is examined
+to cli/doctor/.
 """
 
 import sys

@@ -1,6 +1,6 @@
 """Commands that change the warehouse: poll, build, publish, nightly, rebuild. Each calls the code that the assets call.
 
-No work is done here; reading commands are in reading.py.
+No work is done here; commands that only look are in inspect.py.
 """
 
 from collections.abc import Sequence
