@@ -1,6 +1,6 @@
 """Which tasks a response body holds, by their hashes, so that a body that comes again need not be read and split again.
 
-A cache beside the work file, of the last poll's bodies: whatever happens to it costs time only, never a row.
+A cache beside the work file, of the last poll's bodies: without it a load takes longer and gives the same rows.
 """
 
 from collections.abc import Sequence

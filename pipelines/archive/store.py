@@ -1,4 +1,4 @@
-"""The archive: every response body as received, content-addressed, and one append-only ledger per poll.
+"""The archive: every response body as received, named by the hash of its bytes, and one append-only ledger per poll.
 
 What the bodies mean does not belong here. The warehouse is a pure function of these files, in poll order.
 """
@@ -197,4 +197,4 @@ def _events(path: Path) -> Iterator[PollStart | Stored | PollEnd]:
         try:
             yield _LEDGER_LINE.decode(line)
         except msgspec.DecodeError:
-            return  # a torn last line: the process was killed while writing it
+            return  # half a last line: the process was killed while writing it

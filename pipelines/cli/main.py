@@ -17,7 +17,7 @@ INTERRUPTED = 130
 OTHER_CODES = {
     0: "All went well",
     1: "A failed `doctor` check, a query that DuckDB refused, or an unexpected error",
-    INTERRUPTED: "Interrupted with Ctrl-C; the warehouse is as it was before the command, or after it",
+    INTERRUPTED: "Interrupted with Ctrl-C; the warehouse is as it was before the command, or as it is after it",
 }
 
 

@@ -15,9 +15,9 @@ def money(cents: Decimal | None) -> str:
     if size == 0:
         return "$0"
     if size < 100:
-        # Two digits that say something, so that 0.0025 does not become 0.00.
-        places = max(1 - size.adjusted(), 0)
-        return f"{_rounded(cents, places).normalize():f} ¢"
+        # Two digits besides leading zeros, so that 0.0025 does not become 0.00.
+        digits = max(1 - size.adjusted(), 0)
+        return f"{_rounded(cents, digits).normalize():f} ¢"
     return f"${_rounded(cents / 100, 2):,f}"
 
 
@@ -27,7 +27,7 @@ def share(ratio: float | None) -> str:
         return NOTHING
     percent = ratio * 100
     if 0 < percent < 1 or 99 < percent < 100:
-        # Never rounded up to a whole that it is not.
+        # Never shown as 0 or 100 percent, which it is not.
         return f"{min(max(percent, 0.1), 99.9):.1f} %"
     return f"{percent:.0f} %"
 
@@ -69,11 +69,11 @@ def moment(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
-def place(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Write a path as a person would type it here: relative when it lies below the current folder."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def _rounded(value: Decimal, places: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+def _rounded(value: Decimal, digits: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)

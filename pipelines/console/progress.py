@@ -1,4 +1,4 @@
-"""How the command line shows long work: a spinner or a bar on stderr, gone when the work is done.
+"""How the command line shows long work: a spinner or a bar on stderr, removed when the work is done.
 
 Results go to stdout and belong to the commands; nothing here knows what is being done.
 """
@@ -11,7 +11,7 @@ from rich.console import Console
 
 
 class Steps:
-    """What the work tells about itself: a sentence, or how much of a known amount is done."""
+    """The line that shows the work: a sentence, or how much of a known amount is done."""
 
     def __init__(self, display: bars.Progress) -> None:
         self._display = display

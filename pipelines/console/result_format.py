@@ -19,16 +19,16 @@ BATCH = 10_000
 NUMBERS = (int, float, Decimal)
 
 
-def print_result(result: Connection, layout: str, out: TextIO) -> None:
-    """Write the rows of an executed query in the layout named: table, csv or json."""
+def print_result(result: Connection, output_format: str, out: TextIO) -> None:
+    """Write the rows of an executed query in the format named: table, csv or json."""
     if result.description is None:
         return
     names = _unique([column[0] for column in result.description])
-    {"table": _print_table, "csv": _print_csv, "json": _print_json}[layout](names, result, out)
+    {"table": _print_table, "csv": _print_csv, "json": _print_json}[output_format](names, result, out)
 
 
 def plain(value: Any) -> Any:
-    """Return a value as text layouts write it: exact decimals without idle zeros, times in ISO form."""
+    """Return a value as text layouts write it: exact decimals without trailing zeros, times in ISO form."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Decimal):

@@ -34,17 +34,17 @@ def print_summary(settings: Settings) -> None:
     for line in lines:
         click.echo(line)
     click.echo(
-        f"\nOpen  {number_format.place(settings.layout.published_file)}  (DuckDB, read-only; schemas marts and core)"
+        f"\nOpen  {number_format.shown_path(settings.layout.published_file)}  (DuckDB, read-only; schemas marts and core)"
     )
     page = settings.layout.current / "report.html"
     if page.exists():
-        click.echo(f"Look  {number_format.place(page)}  (the report, in a browser)")
+        click.echo(f"Look  {number_format.shown_path(page)}  (the report, in a browser)")
     click.echo(f'Next  {program()} query "from marts.task_health limit 5"')
 
 
 def program() -> str:
     """Name the program as it can be typed here, inside an activated environment or not."""
-    return PROGRAM if shutil.which(PROGRAM) else number_format.place(Path(sys.executable).parent / PROGRAM)
+    return PROGRAM if shutil.which(PROGRAM) else number_format.shown_path(Path(sys.executable).parent / PROGRAM)
 
 
 def summary_lines(con: Connection) -> Iterator[str]:
@@ -75,7 +75,10 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     for cause, number in con.execute(statement("summary", "missing_causes")).fetchall():
         yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
     if unknown := info["unknown_task_count"]:
-        yield "", f"{number_format.count(unknown, 'task')} not watched up to now or to its end, so nobody can tell"
+        yield (
+            "",
+            f"{number_format.count(unknown, 'task')} not observed up to now, so their missing runs are not known",
+        )
 
 
 def _polls(info: Row) -> str:
@@ -96,7 +99,7 @@ def _runs(info: Row) -> str:
 
 def _attempts(info: Row, counted: Row) -> str:
     if not info["attempt_count"] and not counted["run_count"]:
-        return "not observed: no answer told of any"
+        return "not observed: no answer contained any"
     recorded = f"{info['attempt_count']:,} with a record of their own" if info["attempt_count"] else ""
     told = f"{counted['counted'] or 0:,} counted by the API in {number_format.count(counted['run_count'], 'run')}"
     return "; ".join(filter(None, [recorded, told]))

@@ -15,7 +15,7 @@ import click
 from pipelines import nightly as night
 from pipelines.archive.store import Archive
 from pipelines.clock import fixed, utc_now
-from pipelines.console.number_format import count, place
+from pipelines.console.number_format import count, shown_path
 from pipelines.console.progress import Steps, working
 from pipelines.console.summary import print_summary
 from pipelines.database.connection import Warehouse
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from pipelines.simulator import Simulator
 
 POLLS_A_DAY = 4
-# Enough to get back what four polls a day miss, and few enough that two weeks stay under a minute.
+# Enough to recover what four polls a day miss, and few enough that two weeks take less than a minute.
 DETAILS_PER_POLL = 50
 MOST_POLLS = DAYS * POLLS_A_DAY
 PACE = timedelta(days=1) / POLLS_A_DAY
-# On a slow machine polls are left out, down to one a day, rather than let a newcomer wait.
+# On a slow machine polls are left out, down to one a day, so that a newcomer does not wait longer than this.
 PATIENCE_SECONDS = 50
 JUDGED_AFTER = 8
-# Two bad days, since real ones have them: an outage that looks like emptiness, and one that does not.
+# Two bad days, since the real API has them: an outage that answers with empty lists, and one that does not answer.
 SILENT_OUTAGE_DAY, DOWN_DAY = 5, 10
 
 
@@ -56,15 +56,15 @@ def forget(settings: Settings) -> None:
     """Delete a warehouse that the demo filled. Raises BadSettings, and deletes nothing, if it holds anything else."""
     layout = settings.layout
     if not world_file(layout).exists():
-        raise BadSettings(f"{place(layout.root)} holds no simulated data, so nothing was deleted")
+        raise BadSettings(f"{shown_path(layout.root)} holds no simulated data, so nothing was deleted")
     with Warehouse.of(settings).locked():
         if sources(Archive(layout.archive)) - {"simulator"}:
-            raise BadSettings(f"{place(layout.root)} holds more than simulated data, so nothing was deleted")
+            raise BadSettings(f"{shown_path(layout.root)} holds more than simulated data, so nothing was deleted")
         layout.current.unlink(missing_ok=True)
         for folder in (layout.snapshots, layout.archive, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
         world_file(layout).unlink()
-    click.echo(f"deleted the simulated data in {place(layout.root)}")
+    click.echo(f"deleted the simulated data in {shown_path(layout.root)}")
 
 
 def poll_times(since: datetime, last_poll_at: datetime | None, now: datetime) -> list[datetime]:
@@ -76,14 +76,14 @@ def poll_times(since: datetime, last_poll_at: datetime | None, now: datetime) ->
 
 
 def in_time(times: list[datetime], timer: Callable[[], float] = time.monotonic) -> Iterator[datetime]:
-    """Yield the times; of what is left, evenly, only so many as fit into PATIENCE_SECONDS."""
+    """Yield the times. Once the pace is known, skip some, evenly, so that the rest fits into PATIENCE_SECONDS."""
     began, left, done, first = timer(), times, 0, 0.0
     while left:
         yield left[0]
         done += 1
         left = left[1:]
         spent = timer() - began
-        # The first poll says little: it imports, and meets everything for the first time.
+        # The first poll is no measure: it imports modules, and all its tasks are new.
         first = first or spent
         if done >= JUDGED_AFTER:
             left = _thinned(left, max(DAYS, int((PATIENCE_SECONDS - spent) * (done - 1) / (spent - first))))

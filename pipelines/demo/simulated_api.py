@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from pipelines.archive.store import Archive
 from pipelines.clock import Clock, utc_now
-from pipelines.console.number_format import count, place
+from pipelines.console.number_format import count, shown_path
 from pipelines.errors import BadSettings
 from pipelines.ingest.simulated_marker import World, keep_world, read_world
 from pipelines.paths import Layout
@@ -51,7 +51,7 @@ def own_world(layout: Layout) -> World:
     if world is None:
         if sources(Archive(layout.archive)):
             raise BadSettings(
-                f"{place(layout.root)} holds polls of your own, and simulated data must not mix with them; "
+                f"{shown_path(layout.root)} holds polls of your own, and simulated data must not mix with them; "
                 "set RECOUP_API_KEY to go on with it, or RECOUP_WAREHOUSE_DIR to another folder for the demo"
             )
         world = new_world()

@@ -28,7 +28,7 @@ from pipelines.recoup.envelope import kind_of
 from pipelines.schedule.poll_interval import measure, write_state
 from pipelines.settings import Settings, is_loopback
 
-# Read and archived side by side; few, since each may be as large as an answer may be.
+# Read and archived at the same time; few, since each may be as large as RECOUP_MAX_BODY_MEGABYTES allows.
 FILES_AT_ONCE = 4
 
 

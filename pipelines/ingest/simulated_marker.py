@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipelines.atomic_write import write_whole
-from pipelines.console.number_format import place
+from pipelines.console.number_format import shown_path
 from pipelines.errors import BadSettings
 from pipelines.paths import Layout
 from pipelines.settings import Settings, is_loopback
@@ -43,7 +43,7 @@ def read_world(layout: Layout) -> World | None:
 
 
 def keep_world(layout: Layout, world: World) -> None:
-    """Note the world before its first poll, so that a kill never leaves simulated data unmarked."""
+    """Write the note before the first poll, so that simulated data are marked even if that poll is killed."""
     layout.prepare()
     facts = {"seed": world.seed, "started_at": world.started_at.isoformat()}
     write_whole(world_file(layout), json.dumps(facts).encode() + b"\n")
@@ -54,6 +54,6 @@ def refuse_mixing(settings: Settings) -> None:
     is_simulator = is_loopback(urlsplit(settings.api_url).hostname or "")
     if settings.api_key is not None and not is_simulator and world_file(settings.layout).exists():
         raise BadSettings(
-            f"{place(settings.layout.root)} holds the demo's simulated data, which must not mix with yours; "
+            f"{shown_path(settings.layout.root)} holds the demo's simulated data, which must not mix with yours; "
             "delete it with `recoup-warehouse demo --forget`, or set RECOUP_WAREHOUSE_DIR to another folder"
         )

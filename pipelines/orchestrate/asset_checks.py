@@ -14,7 +14,7 @@ from pipelines.orchestrate.resources import Pipeline, told_in_one_line
 from pipelines.transform.checks import CheckResult, PlannedCheck, plan_checks
 from pipelines.transform.model import Key, Model
 
-# One Dagster check per rule would be well over a hundred, each with two event writes: longer than the whole night.
+# One Dagster check per rule would be over a hundred, each with two event writes, which would take longer than all the rest.
 CHECK_NAME = "rules"
 
 

@@ -1,6 +1,6 @@
 """The assets: core (one poll), marts (one build) and the published file, each a single step over many tables.
 
-A step costs about 0.1 s of event writes, so tables share one. What the steps do belongs to plain modules.
+A step costs about 0.1 s of event writes, so many tables share one step. What a step does belongs to plain modules.
 """
 
 from collections.abc import Iterator, Sequence
@@ -157,7 +157,7 @@ def _pictures(context: dg.AssetExecutionContext, pipeline: Pipeline) -> dict[Key
     try:
         return pipeline.pictures()
     except Exception as error:
-        # Built marts are worth more than their pictures.
+        # A picture that fails must not fail the build.
         context.log.warning(f"the charts of the marts could not be drawn ({type(error).__name__}: {error})")
         return {}
 

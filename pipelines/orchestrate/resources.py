@@ -24,7 +24,7 @@ from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.model import Key, Model
 
-# These may pass by themselves; every other error waits for a person to change something.
+# These may pass by themselves; with every other error a person has to change something.
 _PASSING_ERRORS = (BadPayload, Unreachable, WarehouseBusy)
 
 
@@ -93,13 +93,13 @@ class Pipeline:
         )
 
     def report(self) -> ReportAttachment | None:
-        """The report of the next publish; its failure is told only after the data are live."""
+        """The report of the next publish; an error in it is raised only after the data are live."""
         return ReportAttachment(self.write_report) if self.write_report else None
 
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """Let our errors end a step with their own line instead of a stack of frames, and without vain retries."""
+    """End a step with the one line of our error instead of a traceback; retry only errors that may pass by themselves."""
     try:
         yield
     except RecoupError as error:

@@ -39,7 +39,7 @@ def export_parquet(layout: Layout, out: Path, *, progress: Progress | None = Non
     Raises NothingPublished, and BadSettings when `out` holds anything but an export.
     """
     out = out.expanduser().absolute()
-    with closing(open_published(layout)) as con, _staging(out) as folder:
+    with closing(open_published(layout)) as con, _new_folder(out) as folder:
         number = _number_of(con)
         row_counts = dict(_write_tables(con, folder, progress))
         facts = {"snapshot": number, "format": "parquet", "row_counts": row_counts}
@@ -77,27 +77,27 @@ def _write_table(con: Connection, relation: str, target: Path, has_days: bool) -
 
 
 @contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Give an empty folder beside `out`; put back what an export killed between its two renames left aside."""
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`. If an earlier export was killed between its two renames, undo the first one."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    staging, aside = _beside(out)
+    new, aside = _beside(out)
     if aside.exists() and not out.exists():
         aside.rename(out)
-    for leftover in (staging, aside):
+    for leftover in (new, aside):
         shutil.rmtree(leftover, ignore_errors=True)
     _refuse_anything_else(out)
-    staging.mkdir()
+    new.mkdir()
     try:
-        yield staging
+        yield new
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
 
 
-def _replace(out: Path, staging: Path) -> None:
+def _replace(out: Path, new: Path) -> None:
     _, aside = _beside(out)
     if out.exists():
         out.rename(aside)
-    staging.rename(out)
+    new.rename(out)
     sync(out.parent)
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -132,7 +132,7 @@ def _finish(folder: Path, snapshot: Snapshot, extras: Extras | None, on_step: On
 
 @contextmanager
 def _opening(work_file: Path) -> Iterator[None]:
-    """Say in our words who else has the work file open: a program beside the lock, or this process."""
+    """Say who else has the work file open: a program that ignores the lock, or this process."""
     try:
         yield
     except duckdb.ConnectionException as error:
@@ -171,7 +171,7 @@ def _refuse_if_still_open(work_file: Path) -> None:
 
 
 def _refuse_wal(file: Path) -> None:
-    """Refuse a write-ahead log beside a file: DuckDB 1.5 replays it silently, whoever's it is."""
+    """Refuse a write-ahead log beside a file: DuckDB 1.5 replays it silently, even if another program wrote it."""
     wal = file.with_name(file.name + ".wal")
     if wal.exists():
         raise PublishRefused(f"{wal} exists after the checkpoint; find what writes there and publish again")

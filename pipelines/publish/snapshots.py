@@ -22,7 +22,7 @@ DOOMED_PREFIX = ".doomed-"
 NEW_LINK = ".current-new"
 
 # A reader may have resolved `current` before the flip and open the file after it; measured with three kept
-# snapshots this never failed, so the grace is for the slow ones: tools that remember a resolved path.
+# snapshots this never failed. The grace period is for tools that remember a resolved path for longer.
 GRACE = timedelta(minutes=10)
 
 

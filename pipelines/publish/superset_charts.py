@@ -1,4 +1,4 @@
-"""From the dashboard's rows (docs/bi/superset/dashboard.yaml) to Superset charts and their places on the dashboard.
+"""From the dashboard's rows (docs/bi/superset/dashboard.yaml) to Superset charts and their positions on the dashboard.
 
 Each chart carries its query too, so that Superset's API and alerts can run it without a browser. Datasets belong to
 superset_bundle.py.
@@ -180,7 +180,7 @@ def _time_filter(spec: Spec) -> Spec:
 
 
 def _positions(spec: Spec, stable_id: StableId) -> Spec:
-    places: Spec = {
+    positions: Spec = {
         "DASHBOARD_VERSION_KEY": "v2",
         "ROOT_ID": {"type": "ROOT", "id": "ROOT_ID", "children": ["GRID_ID"]},
         "GRID_ID": {"type": "GRID", "id": "GRID_ID", "children": [], "parents": ["ROOT_ID"]},
@@ -188,20 +188,20 @@ def _positions(spec: Spec, stable_id: StableId) -> Spec:
     }
     for number, row in enumerate(spec["rows"]):
         row_id = f"ROW-{number}"
-        cells = [_place(cell, f"{number}-{index}", row_id, stable_id) for index, cell in enumerate(row)]
-        places["GRID_ID"]["children"].append(row_id)
-        places[row_id] = {
+        cells = [_positioned(cell, f"{number}-{index}", row_id, stable_id) for index, cell in enumerate(row)]
+        positions["GRID_ID"]["children"].append(row_id)
+        positions[row_id] = {
             "type": "ROW",
             "id": row_id,
             "children": [cell["id"] for cell in cells],
             "parents": ["ROOT_ID", "GRID_ID"],
             "meta": {"background": "BACKGROUND_TRANSPARENT"},
         }
-        places |= {cell["id"]: cell for cell in cells}
-    return places
+        positions |= {cell["id"]: cell for cell in cells}
+    return positions
 
 
-def _place(cell: Spec, at: str, row_id: str, stable_id: StableId) -> Spec:
+def _positioned(cell: Spec, at: str, row_id: str, stable_id: StableId) -> Spec:
     meta: Spec = {"width": cell["width"], "height": cell["height"]}
     if "text" in cell:
         kind, meta = "MARKDOWN", meta | {"code": cell["text"]}

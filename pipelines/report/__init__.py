@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page about a published file, that opens offline and asks nothing of anybody.
+"""The report: one self-contained HTML page about a published file, that opens offline and loads nothing from elsewhere.
 
 Everything heavy (Altair, the charting library) is imported when a report is written, so that commands start fast.
 """

@@ -19,7 +19,7 @@ FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 USEFUL, WASTED = "other runs", "failed runs (wasted)"
 
-Key = list[tuple[str, str]]
+Legend = list[tuple[str, str]]
 Spec = dict[str, Any]
 
 
@@ -37,27 +37,27 @@ class Palette:
     scale: tuple[str, str, str, str]
 
 
-# The page decides what its variables are, so that one chart is light and dark.
+# The page sets these variables, so that the same chart serves its light and its dark look.
 PAGE = Palette(
-    "var(--quiet)",
-    "var(--line)",
-    "var(--card)",
-    "var(--main)",
-    "var(--bad)",
-    "var(--warn)",
-    "var(--unknown)",
-    ("var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)"),
+    quiet="var(--quiet)",
+    line="var(--line)",
+    ground="var(--card)",
+    main="var(--main)",
+    bad="var(--bad)",
+    warn="var(--warn)",
+    unknown="var(--unknown)",
+    scale=("var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)"),
 )
-# A picture stands alone, on a ground of its own.
+# A picture stands alone, on its own background.
 PICTURE = Palette(
-    "#566270",
-    "#dde2e8",
-    "#ffffff",
-    "#2f6db5",
-    "#c4382f",
-    "#b46a00",
-    "#c3c9d1",
-    ("#bfe3d3", "#f3d68a", "#e8944a", "#b3261e"),
+    quiet="#566270",
+    line="#dde2e8",
+    ground="#ffffff",
+    main="#2f6db5",
+    bad="#c4382f",
+    warn="#b46a00",
+    unknown="#c3c9d1",
+    scale=("#bfe3d3", "#f3d68a", "#e8944a", "#b3261e"),
 )
 
 
@@ -90,7 +90,7 @@ def chart(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
 
 
 def days(position: float | UndefinedType = alt.Undefined) -> alt.X:
-    """The axis of days. `position`, 0 to 1, is a mark's place within its day; without one it fills the day.
+    """The axis of days. `position`, 0 to 1, is where in its day a mark is drawn; without one it fills the day.
 
     Days are dates without a zone, so nothing may move them into the reader's.
     """
@@ -117,16 +117,15 @@ def tips(**titles: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
 
 
-def spend_key(palette: Palette) -> Key:
+def spend_legend(palette: Palette) -> Legend:
     """The two parts of spend."""
     return [(WASTED, palette.bad), (USEFUL, palette.main)]
 
 
-def colours(palette: Palette, key: Key) -> alt.Color:
-    """Colours by word; the key of the page stands in its own text, where it can wrap."""
-    legend = None if palette is PAGE else alt.Legend(title=None)
-    words = [word for word, _ in key]
-    return alt.Color("state:N", scale=alt.Scale(domain=words, range=[colour for _, colour in key]), legend=legend)
+def colours(palette: Palette, legend: Legend) -> alt.Color:
+    """Colours by word. On the page the legend is part of its text, where it can wrap; only a picture draws its own."""
+    scale = alt.Scale(domain=[word for word, _ in legend], range=[colour for _, colour in legend])
+    return alt.Color("state:N", scale=scale, legend=None if palette is PAGE else alt.Legend(title=None))
 
 
 def unit(amounts: Sequence[Decimal | None]) -> tuple[dict[str, Any], Decimal]:

@@ -1,4 +1,4 @@
-"""The charts of the report, made by Altair from rows: each takes what queries.py answers, and words made beforehand.
+"""The charts of the report, made by Altair from rows: each takes rows of queries.py and texts that are ready to be shown.
 
 Colours, axes and the finished spec belong to chart_style.py, the text around a chart to page.py.
 """
@@ -16,7 +16,7 @@ from pipelines.report.elements import money, rate, share
 Named = Sequence[tuple[str, Row]]
 
 BAR = 26
-HEAT_STEPS = ("all on time", "90 % or more", "half or more", "less than half")
+HEAT_STEPS = {"all on time": 1, "90 % or more": 0.9, "half or more": 0.5, "less than half": 0}  # by least ratio
 UNCLEAR = "nobody can tell"
 KNOWN_STEPS = ("all runs seen", "95 % or more", "less")
 OPEN = "not known whole"
@@ -43,7 +43,7 @@ def failure_over_time(days: Sequence[Row], palette: Palette) -> Spec:
     rule = rules.mark_rule(color=palette.bad, opacity=0.3, strokeWidth=6).encode(x=style.days(0.5), y=low, y2="high:Q")
     line = base.mark_line(color=palette.bad, strokeWidth=2).encode(y=level)
     points = base.mark_point(color=palette.bad, filled=True, size=40, opacity=1).encode(y=level)
-    # Filling its day, it lends the chart the days of the others, and the pointer a whole day to meet.
+    # Invisible, as wide as its day: it fixes the axis to whole days, and the pointer finds the tooltip anywhere in the day.
     day = (
         style.chart(values)
         .mark_rect(opacity=0)
@@ -72,7 +72,7 @@ def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
         .encode(
             x=style.days(),
             y=alt.Y("band:N", title=None, axis=style.side(ticks=False, domain=False)),
-            color=style.colours(palette, known_key(palette)),
+            color=style.colours(palette, known_legend(palette)),
             tooltip=style.tips(day="day", state="completeness", seen="runs seen", missing="runs missing"),
         )
     )
@@ -94,7 +94,7 @@ def spend_over_time(days: Sequence[Row], palette: Palette) -> Spec:
         .encode(
             x=style.days(),
             y=alt.Y("amount:Q", title=None, stack=True, axis=style.side(tickCount=4, **form)),
-            color=style.colours(palette, style.spend_key(palette)),
+            color=style.colours(palette, style.spend_legend(palette)),
             order="order:O",
             tooltip=style.tips(day="day", total="spend", wasted="of it wasted", runs="runs"),
         )
@@ -116,7 +116,7 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
         .encode(
             x=alt.X("amount:Q", title=None, stack=True, axis=alt.Axis(tickCount=4, **form)),
             y=style.names(),
-            color=style.colours(palette, style.spend_key(palette)),
+            color=style.colours(palette, style.spend_legend(palette)),
             order="order:O",
             tooltip=style.tips(name=what, total="spend", wasted="of it wasted", runs="runs"),
         )
@@ -125,7 +125,7 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
 
 
 def worst_tasks(rows: Named, palette: Palette) -> Spec:
-    """Failure rates in their intervals, the surely worst first."""
+    """Failure rates in their intervals, the worst lower bound first."""
     values: list[Spec] = [
         {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row)
         for rank, (name, row) in enumerate(rows)
@@ -161,7 +161,7 @@ def adherence(rows: Named, palette: Palette) -> Spec:
         .encode(
             x=style.days(),
             y=style.names(),
-            color=style.colours(palette, heat_key(palette)),
+            color=style.colours(palette, heat_legend(palette)),
             tooltip=style.tips(name="task", day="day", **said),
         )
     )
@@ -189,7 +189,7 @@ def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
         .encode(
             x=alt.X("count:Q", title=None, stack=True, axis=alt.Axis(format=",d", tickCount=tick_count)),
             y=style.names(),
-            color=style.colours(palette, cause_key(palette)),
+            color=style.colours(palette, cause_legend(palette)),
             order="order:O",
             tooltip=style.tips(name="cause", state="runs", says="number"),
         )
@@ -197,17 +197,17 @@ def missing_by_cause(causes: Sequence[Row], palette: Palette) -> Spec:
     return style.spec(drawn, BAR * len(causes), "Runs that slipped past the polls, by cause", palette)
 
 
-def known_key(palette: Palette) -> style.Key:
+def known_legend(palette: Palette) -> style.Legend:
     """The colours of completeness."""
     return list(zip((*KNOWN_STEPS, OPEN), (*palette.scale[:3], palette.unknown), strict=True))
 
 
-def heat_key(palette: Palette) -> style.Key:
+def heat_legend(palette: Palette) -> style.Legend:
     """The colours of adherence."""
     return list(zip((*HEAT_STEPS, UNCLEAR), (*palette.scale, palette.unknown), strict=True))
 
 
-def cause_key(palette: Palette) -> style.Key:
+def cause_legend(palette: Palette) -> style.Legend:
     """The colours of what slipped past the polls."""
     return [(MISSING, palette.warn), (RECOVERED, palette.main)]
 
@@ -216,14 +216,14 @@ def known_step(row: Row) -> str:
     """Name the step of a day's completeness; runs known to be missing outweigh what is not known at all."""
     if row["coverage_status"] != "gap":
         return KNOWN_STEPS[0] if row["coverage_status"] == "complete" else OPEN
-    return KNOWN_STEPS[1 if (row["coverage_ratio"] or 0) >= 0.95 else 2]
+    return KNOWN_STEPS[1] if (row["coverage_ratio"] or 0) >= 0.95 else KNOWN_STEPS[2]
 
 
 def heat_step(ratio: float | None) -> str:
-    """Name the step of a day's adherence; a day of which nobody can tell is none of them."""
+    """Name the step of a day's adherence; a day on which nothing could be judged is none of them."""
     if ratio is None:
         return UNCLEAR
-    return HEAT_STEPS[0 if ratio == 1 else 1 if ratio >= 0.9 else 2 if ratio >= 0.5 else 3]
+    return next(step for step, least in HEAT_STEPS.items() if ratio >= least)
 
 
 def _rate_values(row: Row) -> Spec:

@@ -49,6 +49,6 @@ _DRAWN: dict[Key, Callable[[Connection], dict[str, Any] | None]] = {
 def _markdown(spec: dict[str, Any]) -> str:
     import vl_convert
 
-    # A third of the size of a PNG and half the work; as an image it runs no script, whatever a title says.
+    # A third of the size of a PNG and half the work. Scripts in an image do not run, so no title can bring one in.
     picture = base64.b64encode(vl_convert.vegalite_to_svg(spec).encode()).decode()
     return f"![{spec['description']}](data:image/svg+xml;base64,{picture})"

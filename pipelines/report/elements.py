@@ -1,4 +1,4 @@
-"""The pieces that a page is put together from, and how rows become the words in them.
+"""The parts of the page (table, chart with title, card), and how values become words in them.
 
 What is asked belongs to queries.py, how a chart is drawn to charts.py.
 """
@@ -41,7 +41,7 @@ class Figure:
     table: Table
     spec: dict[str, Any] | None
     nothing: str = "Nothing to show yet."
-    key: Sequence[tuple[str, str]] = ()
+    legend: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def rate(ratio: float | None, low: float | None, high: float | None) -> str:
 
 
 def money(cents: Decimal | None) -> str:
-    """Write an amount; one that nobody told is not zero."""
+    """Write an amount; an amount that is not known is not zero."""
     return NOT_OBSERVED if cents is None else number_format.money(cents)
 
 
@@ -96,7 +96,7 @@ def title(row: Row) -> str:
 
 
 def one_line(text: str | None) -> str:
-    """Fold a text from the API into one line; what cannot be seen, like a change of direction, is left out."""
+    """Put a text from the API on one line; invisible characters, like a change of writing direction, are left out."""
     return "".join(char for char in " ".join((text or "").split()) if char.isprintable())
 
 

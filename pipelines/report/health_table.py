@@ -1,9 +1,9 @@
-"""The health board and the list of errors, as rows of words with what their filter and sorting need.
+"""The health table and the list of errors, as rows of words with what their filter and sorting need.
 
 Charts and their tables belong to sections.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from pipelines.console import number_format
 from pipelines.database.sql_text import Row
 from pipelines.report.elements import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, task_names
 
-# What is wrong outranks what is merely off; each has a word beside its colour.
+# The colour of each state; the state itself stands beside it as a word.
 TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell of the board: its text, a second line, and what to sort by (nothing sorts last)."""
+    """A cell of the table: its text, a second line, and what to sort by (a cell without a value comes last)."""
 
     text: str
     below: str = ""
@@ -81,7 +81,6 @@ def _line(row: Row, name: str) -> Line:
     model = row["model"] or DEFAULT_MODEL
     below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"]]))
     searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
-    marks = [now] + ["missing"] * bool(row["runs_missing_count_30d"]) + ["failed"] * bool(row["failed_count_7d"])
     return Line(
         title=name,
         below=below,
@@ -89,9 +88,18 @@ def _line(row: Row, name: str) -> Line:
         tone=TONES[now],
         streak=f"{streak:,} in a row" if streak > 1 and now == "failing" else "",
         words=" ".join(text.lower() for text in searched if text),
-        marks=" ".join(mark.replace(" ", "-") for mark in marks),
+        marks=" ".join(mark.replace(" ", "-") for mark in _marks(row, now)),
         cells=_cells(row),
     )
+
+
+def _marks(row: Row, now: str) -> Iterator[str]:
+    """Yield what the filter can look for: the state, and what else is wrong."""
+    yield now
+    if row["runs_missing_count_30d"]:
+        yield "missing"
+    if row["failed_count_7d"]:
+        yield "failed"
 
 
 def _cells(row: Row) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""The page put together: what stands at its top, and the template that holds all of it.
+"""Fills the template of the page, and words the summary at its top.
 
 Texts from the API (titles, messages, names) reach the page through the template's escaping and no other way.
 """

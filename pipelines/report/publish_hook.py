@@ -1,4 +1,4 @@
-"""How the report goes live with the data it is about, and why it can never hold them back.
+"""How the report goes live with the data it is about; an error in it never stops the data from being published.
 
 What is on the page belongs to page.py, how a snapshot is published to publish/publisher.py.
 """

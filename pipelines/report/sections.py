@@ -9,7 +9,7 @@ from pipelines.console import number_format
 from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.database.sql_text import Row
 from pipelines.report import charts
-from pipelines.report.chart_style import PAGE, spend_key
+from pipelines.report.chart_style import PAGE, spend_legend
 from pipelines.report.elements import (
     DEFAULT_MODEL,
     NO_ACCOUNT,
@@ -80,7 +80,7 @@ def completeness(answers: Answers) -> Figure:
         table,
         charts.completeness_band(answers.days, PAGE) if any(row["task_count"] for row in answers.days) else None,
         "No day has been observed yet.",
-        charts.known_key(PAGE),
+        charts.known_legend(PAGE),
     )
 
 
@@ -105,7 +105,7 @@ def _spend_by_day(answers: Answers) -> Figure:
         table,
         charts.spend_over_time(answers.days, PAGE) if _spent(answers.days) else None,
         "No cost was told yet.",
-        spend_key(PAGE),
+        spend_legend(PAGE),
     )
 
 
@@ -127,11 +127,13 @@ def _named_spend(name: str, what: str, rows: Sequence[tuple[str, Row]], most: in
     drawn = rows[:most]
     caption = NOT_THE_MODEL if len(rows) <= most else f"The {most} that cost most of {len(rows):,}. {NOT_THE_MODEL}"
     chart = charts.spend_by(drawn, what, PAGE) if _spent([row for _, row in drawn]) else None
-    return Figure(name, f"Spend by {what}, {WINDOW}", caption, table, chart, "No cost was told yet.", spend_key(PAGE))
+    return Figure(
+        name, f"Spend by {what}, {WINDOW}", caption, table, chart, "No cost was told yet.", spend_legend(PAGE)
+    )
 
 
 def worst(answers: Answers) -> Figure:
-    """The tasks that surely fail most."""
+    """The tasks that fail most, by the lower bound of their rate."""
     names = task_names(answers.worst)
     rows = [(names[row["task_id"]], row) for row in answers.worst]
     table = Table(
@@ -171,7 +173,7 @@ def adherence(answers: Answers) -> Figure:
         table,
         charts.adherence(drawn, PAGE) if drawn else None,
         "No task has been due yet.",
-        charts.heat_key(PAGE),
+        charts.heat_legend(PAGE),
     )
 
 
@@ -182,8 +184,7 @@ def causes(answers: Answers) -> Figure:
         [
             (
                 CAUSE_WORDS[row["cause"]],
-                f"{row['gap_count']:,}"
-                + (f" ({row['unknown_gap_count']:,} of unknown size)" * bool(row["unknown_gap_count"])),
+                _gap_count(row),
                 f"{row['slipped_count']:,}",
                 f"{row['recovered_count']:,}",
                 f"{row['missing_count']:,}",
@@ -201,8 +202,13 @@ def causes(answers: Answers) -> Figure:
         table,
         charts.missing_by_cause(answers.causes, PAGE) if answers.causes else None,
         "No run is known to have slipped past the polls.",
-        charts.cause_key(PAGE),
+        charts.cause_legend(PAGE),
     )
+
+
+def _gap_count(row: Row) -> str:
+    unknown = row["unknown_gap_count"]
+    return f"{row['gap_count']:,} ({unknown:,} of unknown size)" if unknown else f"{row['gap_count']:,}"
 
 
 def _punctuality(row: Row) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 
 
 def javascript() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed, which set `window.vegaEmbed`. It asks no network, nor does this."""
+    """Return Vega, Vega-Lite and Vega-Embed, which set `window.vegaEmbed`. Nothing here uses the network."""
     try:
         kept = cache_dir() / f"vega-{version('vl-convert-python')}.js.gz"
     except RuntimeError:  # A user without a home.

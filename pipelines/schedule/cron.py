@@ -15,7 +15,7 @@ from cronsim import CronSim, CronSimError
 
 MAX_TICKS = 200_000
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
-# Even a fifth Monday in February comes within 40 years; what has not come by then never comes.
+# A fifth Monday in February (29 February, a Monday) can take 40 years; a tick that has not come by then never comes.
 NEVER = timedelta(days=366 * 41)
 # Two months in a row differ, and so do weeks: gaps are compared over this long from the first tick on.
 GAPS_OVER = timedelta(days=35)

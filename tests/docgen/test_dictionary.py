@@ -99,7 +99,7 @@ def test_describe_lists_tables_and_prints_columns(
     assert cli.run(["describe", "core.quarantine"]) == 0
     shown = capsys.readouterr().out
     assert "Key: poll_id, response_number, path" in shown
-    assert "Place in the body, such as tasks[3].recent_runs[0]." in shown
+    assert "Path in the body, such as tasks[3].recent_runs[0]." in shown
     assert cli.run(["describe", "FAILURE_RATES"]) == 0
     assert "failure_ratio_low" in capsys.readouterr().out
 

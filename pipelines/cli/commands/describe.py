@@ -62,8 +62,8 @@ def _rows(rows: Sequence[tuple[str, ...]]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for place in range(len(rows[0])):
-        table.add_column(no_wrap=place == 0, overflow="fold")
+    for position in range(len(rows[0])):
+        table.add_column(no_wrap=position == 0, overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table

@@ -49,7 +49,7 @@ def export(file_format: str, out: Path) -> None:
 
 
 def _export_parquet(layout: "Layout", out: Path) -> None:
-    from pipelines.console.number_format import count, place
+    from pipelines.console.number_format import count, shown_path
     from pipelines.console.progress import working
     from pipelines.publish.parquet import export_parquet
 
@@ -57,18 +57,20 @@ def _export_parquet(layout: "Layout", out: Path) -> None:
         written = export_parquet(layout, out, progress=steps.count)
     rows = sum(written.row_counts.values())
     tables = count(len(written.row_counts), "table")
-    click.echo(f"exported snapshot {written.snapshot_number}: {place(written.folder)} ({tables}, {rows:,} rows)")
+    click.echo(f"exported snapshot {written.snapshot_number}: {shown_path(written.folder)} ({tables}, {rows:,} rows)")
 
 
 def _export_superset(layout: "Layout", out: Path) -> None:
-    from pipelines.console.number_format import count, place
+    from pipelines.console.number_format import count, shown_path
     from pipelines.publish.superset_bundle import bundle, write_bundle
     from pipelines.transform.load_models import load_models
 
     files = bundle(load_models(), layout.published_file)
     write_bundle(files, out)
     charts = count(sum(name.startswith("charts/") for name in files), "chart")
-    click.echo(f"wrote {place(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md")
+    click.echo(
+        f"wrote {shown_path(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md"
+    )
 
 
 COMMANDS = (export,)

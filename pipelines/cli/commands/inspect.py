@@ -15,13 +15,13 @@ from pipelines.errors import RecoupError
 @click.argument("sql")
 @click.option(
     "--format",
-    "layout",
+    "output_format",
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
     help="table for people; csv and json keep every value whole.",
 )
-def query(sql: str, layout: str) -> None:
+def query(sql: str, output_format: str) -> None:
     """Run SQL on the published copy, read-only.
 
     \b
@@ -41,7 +41,7 @@ def query(sql: str, layout: str) -> None:
     text = sys.stdin.read() if sql == "-" else sql
     con = open_published(Settings.load().layout)
     try:
-        print_result(con.execute(text), layout, sys.stdout)
+        print_result(con.execute(text), output_format, sys.stdout)
     except duckdb.Error as error:
         click.echo(str(error).strip(), err=True)
         raise RecoupError(

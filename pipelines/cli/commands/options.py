@@ -8,7 +8,7 @@ from pipelines.clock import Clock, fixed, parse_instant, utc_now
 
 
 class Instant(click.ParamType[Clock]):
-    """An ISO 8601 instant that the command takes for now."""
+    """An ISO 8601 instant that the command takes as the current time."""
 
     name = "instant"
 

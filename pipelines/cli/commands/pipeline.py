@@ -11,7 +11,7 @@ import click
 
 from pipelines.cli.commands.options import AT
 from pipelines.clock import Clock, utc_now
-from pipelines.console.number_format import count, place
+from pipelines.console.number_format import count, shown_path
 
 if TYPE_CHECKING:
     from pipelines.load.poll_rows import PollSummary
@@ -176,7 +176,7 @@ def tell_snapshot(snapshot: "Snapshot") -> None:
     """Say what readers open now."""
     current = snapshot.path.parents[2] / "current" / snapshot.path.name
     rows = sum(snapshot.row_counts.values())
-    click.echo(f"published snapshot {snapshot.number}: {place(current)} ({rows:,} rows)")
+    click.echo(f"published snapshot {snapshot.number}: {shown_path(current)} ({rows:,} rows)")
 
 
 COMMANDS = (poll, build, publish, nightly, rebuild)

@@ -17,15 +17,15 @@ def report(is_opened: bool) -> None:
     """
     import webbrowser
 
-    from pipelines.console.number_format import place
+    from pipelines.console.number_format import shown_path
     from pipelines.errors import NothingPublished
     from pipelines.report.publish_hook import REPORT_NAME
     from pipelines.settings import Settings
 
     page = Settings.load().layout.current / REPORT_NAME
     if not page.exists():
-        raise NothingPublished(f"there is no report at {place(page)} yet; run `recoup-warehouse publish` first")
-    click.echo(place(page))
+        raise NothingPublished(f"there is no report at {shown_path(page)} yet; run `recoup-warehouse publish` first")
+    click.echo(shown_path(page))
     if is_opened and not webbrowser.open(page.resolve().as_uri()):
         click.echo("no browser was found on this machine; copy the page to one that has one", err=True)
 

@@ -18,7 +18,7 @@ from pipelines.cli.doctor.finding import Finding
 from pipelines.cli.doctor.history import examine_history
 from pipelines.cli.doctor.settings_and_api import examine_api, examine_settings
 from pipelines.clock import Clock, utc_now
-from pipelines.console.number_format import place
+from pipelines.console.number_format import shown_path
 from pipelines.errors import BadSettings
 from pipelines.ingest.simulated_marker import read_world
 from pipelines.settings import Settings
@@ -59,6 +59,6 @@ def examine(clock: Clock = utc_now) -> bool:
 def _warehouse(settings: Settings) -> Finding:
     root = settings.layout.root
     if not root.exists():
-        return Finding("ok", "warehouse", f"{place(root)} will be made by the first command that writes")
+        return Finding("ok", "warehouse", f"{shown_path(root)} will be made by the first command that writes")
     holds = "simulated data of the demo" if read_world(settings.layout) else "data of your own"
-    return Finding("ok", "warehouse", f"{place(root)}, for {holds}")
+    return Finding("ok", "warehouse", f"{shown_path(root)}, for {holds}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, place, size, span
+from pipelines.console.number_format import count, shown_path, size, span
 from pipelines.paths import PRIVATE_DIR_MODE, Layout
 from pipelines.publish import snapshots
 from pipelines.settings import Settings
@@ -25,7 +25,7 @@ def examine_disk(layout: Layout) -> Iterator[Finding]:
     """Compare the free space with what the next publish needs: a whole copy."""
     existing = next(folder for folder in (layout.root, *layout.root.parents) if folder.exists())
     free, needed = shutil.disk_usage(existing).free, _size(layout.work_file)
-    text = f"{size(free)} free at {place(existing)}; a snapshot takes {size(needed)}"
+    text = f"{size(free)} free at {shown_path(existing)}; a snapshot takes {size(needed)}"
     if free < needed * 2:
         yield Finding("fail", "disk", text, "free some space, or lower RECOUP_SNAPSHOTS_KEPT")
     elif free < needed * 2 + SPARE_BYTES:
@@ -41,14 +41,14 @@ def examine_privacy(settings: Settings) -> Iterator[Finding]:
     for folder in folders:
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & ~PRIVATE_DIR_MODE:
-            advice = f"chmod 700 {place(folder)}"
-            yield Finding("fail", "privacy", f"{place(folder)} is open to others (mode {mode:o})", advice)
+            advice = f"chmod 700 {shown_path(folder)}"
+            yield Finding("fail", "privacy", f"{shown_path(folder)} is open to others (mode {mode:o})", advice)
     if settings.privacy_key is not None:
         yield Finding(
             "ok", "privacy", "hashes use RECOUP_PRIVACY_KEY; keep it, the same text hashes alike only with it"
         )
     elif layout.privacy_key_file.exists():
-        text = f"hashes use this warehouse's own random key, {place(layout.privacy_key_file)}; back it up"
+        text = f"hashes use this warehouse's own random key, {shown_path(layout.privacy_key_file)}; back it up"
         yield Finding("ok", "privacy", text)
     kept = ", ".join(sorted(settings.privacy_keep))
     yield Finding("ok", "privacy", f"kept in clear: {kept}" if kept else "nothing private is kept in clear")
@@ -75,8 +75,8 @@ def examine_snapshots(layout: Layout, clock: Clock) -> Iterator[Finding]:
     published = snapshots.current_snapshot(layout)
     if published is None:
         if layout.current.is_symlink() or layout.current.exists():
-            advice = f"remove {place(layout.current)} and run `recoup-warehouse publish`"
-            yield Finding("fail", "published", f"{place(layout.current)} leads nowhere", advice)
+            advice = f"remove {shown_path(layout.current)} and run `recoup-warehouse publish`"
+            yield Finding("fail", "published", f"{shown_path(layout.current)} leads nowhere", advice)
         else:
             yield Finding("warn", "published", "nothing yet", "run `recoup-warehouse nightly` (or `make run`)")
         return
@@ -94,7 +94,7 @@ def examine_dagster(layout: Layout) -> Iterator[Finding]:
         yield Finding("ok", "dagster", "not started yet; `make dev` opens the UI and starts schedules")
         return
     files = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
-    yield Finding("ok", "dagster", f"state in {place(layout.dagster_home)}, {size(sum(map(_size, files)))}")
+    yield Finding("ok", "dagster", f"state in {shown_path(layout.dagster_home)}, {size(sum(map(_size, files)))}")
 
 
 def _size(path: Path) -> int:
