@@ -77,7 +77,7 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     if unknown := info["unknown_task_count"]:
         yield (
             "",
-            f"{number_format.count(unknown, 'task')} not observed up to now, so their missing runs are not known",
+            f"{number_format.count(unknown, 'task')} not observed throughout: whether runs are missing is not known",
         )
 
 
