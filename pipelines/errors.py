@@ -1,7 +1,7 @@
 """Every error that a user can meet, in one tree. Nothing that decides *when* to raise belongs here.
 
 RecoupError                 anything this project raises on purpose; str() = what, where, what to do next
-├── BadSettings             an environment variable is missing or malformed           exit 2
+├── BadSettings             a variable or the file of budgets is missing or malformed exit 2
 ├── Unreachable             the API did not answer usefully after all retries         exit 3
 ├── Refused                 401 or 403: the key or the account is not accepted        exit 4
 ├── BadPayload              the API answered 200 with something that is not tasks     exit 5
@@ -21,7 +21,7 @@ class RecoupError(Exception):
 
 
 class BadSettings(RecoupError):
-    """An environment variable is missing or malformed."""
+    """An environment variable, or the file of budgets, is missing or malformed."""
 
     exit_code = 2
 

@@ -20,6 +20,7 @@ from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report
 from pipelines.report.publish_hook import ReportAttachment
 from pipelines.settings import Settings
+from pipelines.transform.budgets import apply_budgets
 from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.load_models import load_models
@@ -55,6 +56,7 @@ def build_and_check(
     with Warehouse.of(settings).write() as con:
         apply_core(con)
         load_pending(Loader.of(con, settings))
+        apply_budgets(con, settings)
         report = build(
             con,
             models=models,

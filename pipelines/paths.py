@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-SQL_DIR = Path(__file__).resolve().parent.parent / "sql"
+# A wheel carries sql/ inside the package (setup.py), a checkout has it beside the package.
+_PACKAGE = Path(__file__).resolve().parent
+SQL_DIR = _PACKAGE / "sql" if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent / "sql"
 
 PRIVATE_DIR_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
@@ -59,6 +61,11 @@ class Layout:
     def published_file(self) -> Path:
         """The file that analysts and BI tools open, read-only."""
         return self.current / "recoup.duckdb"
+
+    @property
+    def budgets_file(self) -> Path:
+        """What accounts may spend, kept by a person, unless RECOUP_BUDGETS_FILE names another file."""
+        return self.root / "budgets.csv"
 
     @property
     def dagster_home(self) -> Path:

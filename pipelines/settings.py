@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     artist_account_ids: CommaSeparated = ()
     task_ids: CommaSeparated = ()
     warehouse_dir: Path = Path("warehouse")
+    budgets_file: Path | None = None
     reporting_timezone: str = "UTC"
     privacy_key: SecretStr | None = None
     privacy_keep: Annotated[frozenset[PrivateColumn], NoDecode] = frozenset()
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("api_key", "privacy_key", mode="before")
+    @field_validator("api_key", "privacy_key", "budgets_file", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
@@ -99,6 +100,11 @@ class Settings(BaseSettings):
     def layout(self) -> Layout:
         """The files below `warehouse_dir`, absolute."""
         return Layout(self.warehouse_dir.expanduser().resolve())
+
+    @property
+    def budgets_path(self) -> Path:
+        """The file of budgets, absolute; only one that `budgets_file` names has to be there."""
+        return self.budgets_file.expanduser().resolve() if self.budgets_file else self.layout.budgets_file
 
     @property
     def is_filtered(self) -> bool:

@@ -22,6 +22,7 @@ REPORT = dg.AssetKey(["published", "report"])
 
 # Core tables that a build fills from what polls loaded: the clock, and what cron expects.
 FILLED_BY_BUILD: dict[Key, tuple[Key, ...]] = {
+    ("core", "budgets"): (),
     ("core", "build_context"): (("core", "polls"),),
     ("core", "expected_ticks"): (("core", "task_versions"), ("core", "tasks")),
     ("core", "schedule_gaps"): (("core", "tasks"),),

@@ -20,6 +20,7 @@ from pipelines.recoup.client import RecoupClient
 from pipelines.report.dagster_images import pictures
 from pipelines.report.publish_hook import ReportAttachment, WriteReport
 from pipelines.settings import Settings
+from pipelines.transform.budgets import apply_budgets
 from pipelines.transform.build import BuildReport, build
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.model import Key, Model
@@ -55,6 +56,7 @@ class Pipeline:
     def build(self, only: Collection[Key]) -> BuildReport:
         """Build the named marts."""
         with self.warehouse.write() as con:
+            apply_budgets(con, self.settings)
             return build(
                 con,
                 models=self.models,

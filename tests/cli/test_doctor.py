@@ -54,6 +54,18 @@ class TestDoctor:
         assert run("doctor") == 1
         assert "fail  settings   RECOUP_SNAPSHOTS_KEPT" in capsys.readouterr().out
 
+    def test_a_slip_in_the_budgets_fails(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        budgets = published / "budgets.csv"
+        budgets.write_text("account_id,monthly_budget_usd,warn_ratio\n*,12.5,\n")
+        run("doctor")
+        assert "ok    budgets    1 budget in warehouse/budgets.csv" in capsys.readouterr().out
+        budgets.write_text("account_id,monthly_budget_usd,warn_ratio\n*,12,5,\n")
+        assert run("doctor") == 1
+        assert "fail  budgets" in capsys.readouterr().out
+        assert run("build") == 2
+        assert "budgets.csv, line 2: 4 fields" in capsys.readouterr().err
+        assert run("query", "select count(*) from marts.budget_status") == 0
+
     def test_open_folders_and_an_old_poll_fail(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
         Path("warehouse/archive").chmod(0o755)
         capsys.readouterr()

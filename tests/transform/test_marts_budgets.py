@@ -2,17 +2,14 @@
 
 import random
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from math import sqrt
-from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import pytest
 
-from pipelines.database.core_schema import apply_core
-from tests.support.statistics_helpers import Z, scalar
-from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs, built, core_database
+from tests.support.statistics_helpers import Z
+from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs, built
 
 
 def test_the_forecast_is_spend_plus_remaining_ticks_at_their_mean_cost() -> None:
@@ -46,17 +43,3 @@ def test_the_forecast_is_spend_plus_remaining_ticks_at_their_mean_cost() -> None
     assert float(forecast) == pytest.approx(by_hand + rest, abs=1e-12)
     assert float(forecast - low) == pytest.approx(Z * sqrt(spread) / 100, rel=1e-6)
     assert float(high - forecast) == pytest.approx(Z * sqrt(spread) / 100, rel=1e-6)
-
-
-def test_budgets_ship_empty_and_any_row_is_read(tmp_path: Path) -> None:
-    assert scalar("count(*) from core.budgets") == 0
-    folder = tmp_path / "sql"
-    for part in ("core", "macros", "seeds"):
-        (folder / part).mkdir(parents=True)
-        for path in (Path(__file__).parents[2] / "sql" / part).glob("*.*"):
-            (folder / part / path.name).write_bytes(path.read_bytes())
-    (folder / "seeds" / "budgets.csv").write_text("account_id,monthly_budget_usd,warn_ratio\n*,12.50,\nx,,0.5\n")
-    with core_database() as con:
-        apply_core(con, folder)
-        rows = con.execute("from core.budgets order by all").fetchall()
-    assert rows == [("*", Decimal("12.5"), None), ("x", None, 0.5)]

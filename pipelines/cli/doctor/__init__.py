@@ -16,7 +16,7 @@ from pipelines.cli.doctor.files import (
 )
 from pipelines.cli.doctor.finding import Finding
 from pipelines.cli.doctor.history import examine_history
-from pipelines.cli.doctor.settings_and_api import examine_api, examine_settings
+from pipelines.cli.doctor.settings_and_api import examine_api, examine_budgets, examine_settings
 from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import shown_path
 from pipelines.errors import BadSettings
@@ -36,6 +36,7 @@ def findings(clock: Clock) -> Iterator[Finding]:
         return
     yield from examine_settings()
     yield _warehouse(settings)
+    yield examine_budgets(settings)
     yield from examine_api(settings, clock)
     yield from examine_disk(settings.layout)
     yield from examine_privacy(settings)

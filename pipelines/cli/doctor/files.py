@@ -78,20 +78,22 @@ def examine_snapshots(layout: Layout, clock: Clock) -> Iterator[Finding]:
             advice = f"remove {shown_path(layout.current)} and run `recoup-warehouse publish`"
             yield Finding("fail", "published", f"{shown_path(layout.current)} leads nowhere", advice)
         else:
-            yield Finding("warn", "published", "nothing yet", "run `recoup-warehouse nightly` (or `make run`)")
+            yield Finding(
+                "warn", "published", "nothing yet", "run `recoup-warehouse nightly` (or `recoup-warehouse demo`)"
+            )
         return
     age = clock() - published.published_at
     kept = len(snapshots.snapshot_numbers(layout))
     text = f"snapshot {published.number}, {span(age)} old, {size(published.bytes)}; {count(kept, 'snapshot')} kept"
     is_old = age.total_seconds() > OLDEST_PUBLISHED_HOURS * 3600
-    advice = "run `recoup-warehouse nightly`, and see that it is scheduled (`make dev`)" if is_old else ""
+    advice = "run `recoup-warehouse nightly`, and see that it is scheduled (`recoup-warehouse dev`)" if is_old else ""
     yield Finding("warn" if is_old else "ok", "published", text, advice)
 
 
 def examine_dagster(layout: Layout) -> Iterator[Finding]:
     """Tell whether schedules have a home, and how big it is."""
     if not (layout.dagster_home / "dagster.yaml").exists():
-        yield Finding("ok", "dagster", "not started yet; `make dev` opens the UI and starts schedules")
+        yield Finding("ok", "dagster", "not started yet; `recoup-warehouse dev` opens the UI and starts schedules")
         return
     files = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
     yield Finding("ok", "dagster", f"state in {shown_path(layout.dagster_home)}, {size(sum(map(_size, files)))}")

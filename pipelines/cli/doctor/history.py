@@ -26,7 +26,7 @@ def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Tell when the source was last seen, and what was lost or refused since."""
     with _history(settings) as con:
         if con is None:
-            yield Finding("warn", "polls", "none yet", "run `recoup-warehouse nightly` (or `make run`)")
+            yield Finding("warn", "polls", "none yet", "run `recoup-warehouse nightly` (or `recoup-warehouse demo`)")
             return
         try:
             since = clock() - RECENT
@@ -73,7 +73,9 @@ def _last_poll(polls: Row, now: datetime) -> Finding:
     if age > LOST:
         return Finding("fail", "polls", text, "the API shows seven days, so runs are lost: `recoup-warehouse poll` now")
     if age > LATE:
-        return Finding("warn", "polls", text, "`recoup-warehouse poll`, and see that it is scheduled (`make dev`)")
+        return Finding(
+            "warn", "polls", text, "`recoup-warehouse poll`, and see that it is scheduled (`recoup-warehouse dev`)"
+        )
     return Finding("ok", "polls", text)
 
 
@@ -99,7 +101,7 @@ def _missing(number: int) -> Finding:
     if not number:
         return Finding("ok", "gaps", "no run of the last seven days is known to be missing")
     text = f"{count(number, 'run')} of the last seven days came and went unseen"
-    return Finding("warn", "gaps", text, "poll more often: `make dev` starts a sensor that knows how often")
+    return Finding("warn", "gaps", text, "poll more often: `recoup-warehouse dev` starts a sensor that knows how often")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The doctor's look at settings and API: which variables are set and where, misspelt ones, one GET with the key.
+"""The doctor's look at settings, budgets and API: what is set and where, misspelt names, one GET with the key.
 
 Values of secrets are never read here, only their names. Files and history are examined elsewhere.
 """
@@ -14,12 +14,13 @@ from dotenv import dotenv_values
 
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
-from pipelines.console.number_format import count
+from pipelines.console.number_format import count, place
 from pipelines.demo.simulated_api import KEY
-from pipelines.errors import RecoupError
+from pipelines.errors import BadSettings, RecoupError
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request
 from pipelines.settings import Settings
+from pipelines.transform.budgets import read_budgets
 
 PREFIX = "RECOUP_"
 DOTENV = Path(".env")
@@ -51,6 +52,18 @@ def examine_settings() -> Iterator[Finding]:
         yield Finding("warn", "settings", ".env holds the key and others on this machine can read it", "chmod 600 .env")
 
 
+def examine_budgets(settings: Settings) -> Finding:
+    """Read the file of budgets as the next build will."""
+    try:
+        budgets = read_budgets(settings)
+    except BadSettings as error:
+        return Finding("fail", "budgets", str(error))
+    where = place(settings.budgets_path)
+    return Finding(
+        "ok", "budgets", f"{count(len(budgets), 'budget')} in {where}" if budgets else f"none; they stand in {where}"
+    )
+
+
 def examine_api(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Ask the API once for the tasks of the first account."""
     if settings.api_key is None:
@@ -58,7 +71,7 @@ def examine_api(settings: Settings, clock: Clock) -> Iterator[Finding]:
             "warn",
             "api",
             "RECOUP_API_KEY is not set, so nothing was asked",
-            "set it (in the environment or .env) to poll your own tasks; `make run` works without",
+            "set it (in the environment or .env) to poll your own tasks; `recoup-warehouse demo` works without",
         )
         return
     account = next(iter(settings.account_ids), None)
