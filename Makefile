@@ -34,10 +34,13 @@ report: setup ## Open the report about what is published
 test: setup ## Fast tests, a minute on two cores
 	$(BIN)/python -m pytest -n 2
 
-lint: setup ## Style of the code (ruff), direction of imports (import-linter)
+# The second deptry looks at the tests too: what they import must be declared as well.
+lint: setup ## Style of the code (ruff), direction of imports (import-linter), declared dependencies (deptry)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/deptry .
+	$(BIN)/deptry . --exclude '\.venv' --ignore DEP002,DEP004
 
 types: setup ## Types of all code: product, tests, benchmarks (mypy, strict)
 	$(BIN)/mypy

@@ -57,6 +57,7 @@ def build_and_check(
         apply_core(con)
         load_pending(Loader.of(con, settings))
         apply_budgets(con, settings)
+        apply_budgets(con, settings)
         report = build(
             con,
             models=models,

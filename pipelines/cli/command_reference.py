@@ -5,9 +5,9 @@ from typing import Any
 import click
 
 from pipelines.cli.main import PROGRAM, cli
-from pipelines.paths import SQL_DIR
+from pipelines.docgen.model_docs import DOCS_DIR, refuse_without
 
-CLI_DOC = SQL_DIR.parent / "docs" / "cli.md"
+CLI_DOC = DOCS_DIR / "cli.md"
 WIDTH = 100
 HEAD = f"""\
 <!-- Generated from the commands by `python -m pipelines.cli.command_reference`; do not edit. -->
@@ -34,4 +34,5 @@ def _page(title: str, text: str) -> str:
 
 
 if __name__ == "__main__":
+    refuse_without(DOCS_DIR)
     CLI_DOC.write_text(reference(), encoding="utf-8")

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import click
 
+from pipelines import orchestrate
 from pipelines.demo.simulated_api import live_api, pointed_at
 from pipelines.ingest.simulated_marker import refuse_mixing
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.settings import Settings
 
-WORKSPACE = Path(__file__).resolve().parents[2] / "workspace.yaml"
+WORKSPACE = Path(orchestrate.__file__).with_name("workspace.yaml")
 
 
 def serve_dagster(settings: Settings, port: int) -> int:

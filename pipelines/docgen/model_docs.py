@@ -20,8 +20,17 @@ GENERATORS = {
 }
 
 
+def refuse_without(folder: Path) -> None:
+    """Raise SystemExit when the folder of the documents is not there, as in an installed wheel."""
+    if not folder.is_dir():
+        raise SystemExit(
+            f"there is no folder {folder}: the documents are written in a checkout of the repository, by `make docs`"
+        )
+
+
 def write(folder: Path = DOCS_DIR) -> None:
-    """Write all generated files again."""
+    """Write all generated files again. Raises SystemExit outside a checkout."""
+    refuse_without(folder)
     models = load_models()
     for name, generate in GENERATORS.items():
         (folder / name).write_text(generate(models), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The Superset bundle: database, one dataset per mart with the meanings and metrics of its .yml, and the dashboard.
 
-Written in Superset's own import format. What the dashboard shows is in docs/bi/superset/dashboard.yaml, how its charts
+Written in Superset's own import format. What the dashboard shows is in superset_dashboard.yaml, how its charts
 are made in superset_charts.py.
 """
 
@@ -14,11 +14,10 @@ from uuid import UUID, uuid5
 
 import yaml
 
-from pipelines.paths import SQL_DIR
 from pipelines.publish.superset_charts import charts_and_dashboard
 from pipelines.transform.model import Column, Metric, Model
 
-DASHBOARD = SQL_DIR.parent / "docs" / "bi" / "superset" / "dashboard.yaml"
+DASHBOARD = Path(__file__).with_name("superset_dashboard.yaml")
 DATABASE = "Recoup warehouse"
 VERSION = "1.0.0"
 # Importing again replaces what was imported before, since the ids stay the same.

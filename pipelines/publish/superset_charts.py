@@ -40,7 +40,7 @@ def _refuse_unknown(cell: Spec, marts: Mapping[str, Model]) -> None:
     if unknown:
         raise BadModel(
             f"the dashboard's chart {cell['name']!r} asks for {sorted(unknown)}, which marts.{cell['mart']} does not "
-            "have; correct docs/bi/superset/dashboard.yaml"
+            "have; correct pipelines/publish/superset_dashboard.yaml"
         )
 
 

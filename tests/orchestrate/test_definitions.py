@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from pipelines.cli.dev_server import WORKSPACE
 from pipelines.database.connection import Warehouse, open_published
 from pipelines.orchestrate.assets import FILLED_BY_BUILD
 from pipelines.orchestrate.dagster_home import CONFIGURATION, prepare_dagster_home
@@ -62,7 +63,7 @@ def test_the_workspace_validates(tmp_path: Path) -> None:
         "RECOUP_WAREHOUSE_DIR": str(tmp_path),
         "DAGSTER_HOME": str(prepare_dagster_home(settings.layout)),
     }
-    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(WORKSPACE)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     told = done.stdout + done.stderr
     assert done.returncode == 0, told
