@@ -58,6 +58,7 @@ def build_and_check(
         load_pending(Loader.of(con, settings))
         apply_budgets(con, settings)
         apply_budgets(con, settings)
+        apply_budgets(con, settings)
         report = build(
             con,
             models=models,

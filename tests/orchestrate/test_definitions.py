@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -158,6 +159,7 @@ def test_a_night_polls_builds_checks_and_publishes(night: tuple[DagsterHarness, 
     with open_published(harness.settings.layout) as con:
         assert con.execute("select count(*) from core.runs").fetchall() == [(4,)]
         assert con.execute("select count(*) from core.polls where status = 'succeeded'").fetchall() == [(1,)]
+        assert con.execute("select distinct budget_usd from marts.budget_status").fetchall() == [(Decimal("7.5"),)]
 
 
 def test_the_report_goes_live_with_the_copy_it_is_about(
