@@ -18,9 +18,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.simulator import Fleet
 from tests.proof.judge import Verdict, judge, rows
 from tests.proof.world import DAY, Pace, World, only
+from tests.support.large_fleet import large_fleet
 
 START = datetime(2026, 8, 20, tzinfo=UTC)
 QUICKEST, QUICK, SLOWER = ("5-minute",), ("15-minute",), ("hourly", "6-hourly", "daily", "weekly", "monthly")
@@ -98,7 +98,7 @@ def main(days: int, quick_days: int, tasks: int, seed: int, wanted: str) -> None
 def _prove(part: Part, tasks: int, seed: int, console: Console) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        fleet = only(Fleet.large(seed, START, part.days, tasks), part.cadences)
+        fleet = only(large_fleet(seed, START, part.days, tasks), part.cadences)
         world = World(fleet, START, Path(folder), part.details)
         world.bad_days(part.days, seed)
         until = _live(world, part, console)

@@ -13,7 +13,8 @@ from pipelines.definitions import build_defs
 from pipelines.ingest.poll import poll
 from pipelines.nightly import nightly
 from pipelines.settings import Settings
-from pipelines.simulator import Fault, Fleet, Simulator, Truth, serve
+from pipelines.simulator import Fault, Fleet, Simulator, serve
+from tests.support.ground_truth import Truth, truth_of
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
 LAST_MINUTE = timedelta(seconds=60)
@@ -23,7 +24,7 @@ def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> 
     """Poll for so many simulated days, ending with a nightly; as Dagster jobs, or by what those jobs call."""
     simulator = Simulator(Fleet.demo(seed=11, start=START), now=START)
     with serve(simulator) as origin:
-        accounts = sorted({task.account_id for task in simulator.truth().tasks})
+        accounts = sorted({task.account_id for task in truth_of(simulator).tasks})
         settings = Settings.load(
             warehouse_dir=folder, api_url=origin, api_key="recoup_sk_simulated", account_ids=",".join(accounts),
             privacy_key="k", details_per_poll=60, max_attempts=1,
@@ -41,7 +42,7 @@ def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> 
                     assert job.execute_in_process(instance=instance, raise_on_error=True).success
                 else:
                     (nightly if is_last else poll)(settings, clock=lambda: simulator.now)
-        return settings, simulator.truth()
+        return settings, truth_of(simulator)
 
 
 @pytest.fixture(

@@ -1,12 +1,11 @@
-"""A Recoup API of our own on loopback, with a clock, a seed and a known ground truth.
+"""A simulated Recoup API for the demo, the tests and the benchmarks, with a clock and a seed of its own.
 
-Only names to import belong here. Of the product, demo/ alone imports this package.
+Only names to import belong here. In the rest of the product, pipelines/demo/ alone imports this package.
 """
 
 from pipelines.simulator.api import Simulator
 from pipelines.simulator.faults import Fault
 from pipelines.simulator.fleet import Fleet
-from pipelines.simulator.ground_truth import Truth, TruthRun, TruthTask, TruthTick
 from pipelines.simulator.server import SimulatorTransport, serve
 from pipelines.simulator.tasks import SimRun, SimTask
 
@@ -17,9 +16,5 @@ __all__ = [
     "SimTask",
     "Simulator",
     "SimulatorTransport",
-    "Truth",
-    "TruthRun",
-    "TruthTask",
-    "TruthTick",
     "serve",
 ]

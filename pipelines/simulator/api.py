@@ -15,7 +15,6 @@ import msgspec
 from pipelines.simulator import faults as bad
 from pipelines.simulator.faults import Answer, Fault, error_answer
 from pipelines.simulator.fleet import Fleet
-from pipelines.simulator.ground_truth import Truth, work_out_truth
 from pipelines.simulator.run_json import Json, retrieved_run, scheduled_extra
 from pipelines.simulator.runs_endpoint import account_listing
 from pipelines.simulator.task_json import Shape, TaskRows
@@ -57,32 +56,27 @@ class Simulator:
         return self._clock() if self._clock else self._now
 
     def set_now(self, now: datetime) -> None:
-        """Move the clock to an instant; back is allowed, since answers depend on nothing but the instant."""
+        """Move the clock to an instant, also an earlier one: an answer depends on nothing but the instant."""
         with self._lock:
             self._now = now
 
     def advance(self, by: timedelta) -> None:
-        """Move the clock by a span."""
+        """Move the clock forward by a span of time."""
         with self._lock:
             self._now += by
 
     def add_fault(self, fault: Fault) -> None:
-        """Let something go wrong; see faults.py for the kinds."""
+        """Add a fault to the next answers; faults.py lists the kinds."""
         with self._lock:
             self._faults.append(fault)
 
     def clear_faults(self) -> None:
-        """Let everything go well again."""
+        """Remove all faults."""
         with self._lock:
             self._faults.clear()
 
-    def truth(self, until: datetime | None = None) -> Truth:
-        """Return every run and tick that had become visible by `until` (None: by now)."""
-        with self._lock:
-            return work_out_truth(self.fleet, until or self.now)
-
     def answer(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Answer one GET. Header names are lower case."""
+        """Answer one GET request. The names of `headers` are lower case."""
         with self._lock:
             self.request_count += 1
             if path not in (bad.TASKS_PATH, bad.RUNS_PATH):

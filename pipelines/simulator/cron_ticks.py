@@ -1,4 +1,4 @@
-"""When a cron fires: tick times of an expression in a zone, made once and kept, as epoch seconds.
+"""When a cron fires: the ticks of an expression in a zone, as seconds since 1970, computed once and kept.
 
 Which task uses which expression, and whether its schedule is on, is decided in timeline.py.
 """
@@ -14,7 +14,7 @@ from cronsim import CronSim
 
 
 class TickSource:
-    """The ticks of one expression in one zone from an origin on, extended as far as anybody asks."""
+    """The ticks of one expression in one zone from an origin on; more are computed whenever a later one is asked for."""
 
     def __init__(self, expression: str, timezone: str, origin_s: int) -> None:
         self._future = _instants(expression, ZoneInfo(timezone), origin_s)
@@ -28,7 +28,7 @@ class TickSource:
         return True
 
     def index_at(self, second: int) -> int:
-        """Return how many ticks lie before `second`, making ticks as needed."""
+        """Return how many ticks lie before `second`, computing more ticks when needed."""
         while not self.seconds or self.seconds[-1] < second:
             if not self._extend():
                 break
@@ -64,7 +64,7 @@ class TickSources:
 
 
 def _instants(expression: str, zone: ZoneInfo, origin_s: int) -> Iterator[int]:
-    # CronSim starts strictly after its start, so a tick at the origin itself needs one second of lead.
+    # CronSim gives ticks strictly after its start; one second earlier, so that a tick at the origin itself is included.
     start = datetime.fromtimestamp(origin_s - 1, zone)
     if expression.split()[1] == "*":
         yield from (int(instant.timestamp()) for instant in CronSim(expression, start))
@@ -76,10 +76,10 @@ def _instants(expression: str, zone: ZoneInfo, origin_s: int) -> Iterator[int]:
 
 
 def _through_clock_change(midnight: datetime, walls: list[datetime]) -> list[int]:
-    """Place the wall times of a day as the real scheduler's library (cron-parser 4.9) does.
+    """Turn the local times of a day into seconds since 1970, as the real scheduler's library (cron-parser 4.9) does.
 
-    A repeated time fires in its first pass; of skipped times only the first does, an hour later on the clock, and
-    none when midnight itself is skipped.
+    A local time that occurs twice fires the first time only. Of the local times that a clock change skips, only the
+    earliest fires, one hour later, and none of them when midnight itself is skipped.
     """
     found: set[int] = set()
     may_shift = midnight.timestamp() <= midnight.replace(fold=1).timestamp()

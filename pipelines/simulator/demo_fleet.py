@@ -1,6 +1,6 @@
-"""The fleet that people look at: two dozen tasks of three accounts, with one of every trouble.
+"""The tasks of the demo: two dozen of three accounts, with one example of every kind of trouble.
 
-Titles and cadences follow what the real service runs; big numbers live in large.py.
+Titles and schedules resemble those of the real service. Tests have larger fleets of their own.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ _ROWS: tuple[_Row, ...] = (
 
 
 def demo_tasks(seed: int, start: datetime) -> Iterator[SimTask]:
-    """Yield the demo's tasks; what changes, changes within two weeks after `start`."""
+    """Yield the tasks of the demo; all their changes happen within two weeks after `start`."""
     for number, row in enumerate(_ROWS):
         yield _task(seed, start, number, row)
 
@@ -100,7 +100,7 @@ def _task(seed: int, start: datetime, number: int, row: _Row) -> SimTask:
 
 
 def _moment(start: datetime, day: int) -> datetime:
-    # Off the minute, so that no tick falls on the instant of a change.
+    # Not on a full minute, so that no tick falls on the instant of a change.
     return start + timedelta(days=day, hours=13, minutes=24, seconds=37, microseconds=250_000)
 
 

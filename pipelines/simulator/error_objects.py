@@ -1,6 +1,6 @@
-"""What goes wrong inside runs: error objects by kind of end, as the retrieve endpoint shows them.
+"""The error objects of runs that failed, as the single-run endpoint shows them.
 
-Which run fails, and when, is decided elsewhere.
+Which run fails, and when, is decided in run_lifecycle.py.
 """
 
 from pipelines.simulator.runs import Run
@@ -29,7 +29,7 @@ def thrown_error(run: Run) -> dict[str, str]:
 
 
 def run_error(run: Run) -> dict[str, str] | None:
-    """Return the error of an ended run, or None. Platform errors carry a message and nothing else."""
+    """Return the error of an ended run, or None. Errors of the platform have only a message."""
     if run.kind == "failed":
         return thrown_error(run)
     if run.kind == "expired":

@@ -1,6 +1,6 @@
-"""Bad days: what may go wrong between the server and the client, when, and for whom.
+"""Faults of the simulated API: what goes wrong between server and client, when, and for which account.
 
-A fault is a declaration; service.py applies those that are due. Bodies are the real ones where they are known.
+A fault is only declared here; api.py applies it. The bodies are those of the real server where they are known.
 """
 
 import copy
@@ -20,7 +20,7 @@ RUNS_PATH = "/api/tasks/runs"
 
 @dataclass(slots=True)
 class Answer:
-    """One HTTP answer, and how it travels: `delay_s` before it, `pad_bytes` after it, or cut off midway."""
+    """One HTTP answer and how it is sent: `delay_s` before it, `pad_bytes` of padding after it, or cut off midway."""
 
     status: int
     body: bytes
@@ -38,10 +38,10 @@ def error_answer(status: int, text: str, key: str = "error", **headers: str) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fault:
-    """One kind of trouble, due from `from_at` until before `to_at` of simulated time (None = open).
+    """One kind of fault, in force from `from_at` until before `to_at` of simulated time (None = no limit).
 
-    `times` bounds how many answers it touches; `account_id`, `path` and (for faults inside a body) `task_id`
-    narrow it. `status` is the code of `runs_refused`.
+    `times` limits how many answers it affects; `account_id`, `path` and (for faults inside a body) `task_id`
+    say which. `status` is the code of `runs_refused`.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class Fault:
             raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(sorted(KINDS))}")
 
     def is_due(self, now_ms: int, account_id: str | None, path: str) -> bool:
-        """Tell whether the fault touches a request; account None (a run by id) only meets general faults."""
+        """Tell whether the fault affects a request. A run asked for by id belongs to no account here."""
         if self.from_at is not None and now_ms < to_ms(self.from_at):
             return False
         if self.to_at is not None and now_ms >= to_ms(self.to_at):
@@ -86,7 +86,7 @@ def _refused(fault: Fault) -> Answer:
     return error_answer(fault.status, text)
 
 
-# Instead of the true answer.
+# These replace the true answer.
 REPLACING: dict[str, Callable[[Fault], Answer]] = {
     "unauthorized": lambda _: error_answer(401, "Exactly one of x-api-key or Authorization must be provided"),
     "unauthorized_message_form": lambda _: error_answer(401, "Unauthorized", "message"),
@@ -120,7 +120,7 @@ def _oversized(fault: Fault, answer: Answer) -> None:
     answer.pad_bytes = fault.size_bytes
 
 
-# The true answer, but it travels badly.
+# These send the true answer badly.
 TRAVELLING: dict[str, Callable[[Fault, Answer], None]] = {
     "truncated": _truncated,
     "slow": _slow,
@@ -133,7 +133,7 @@ Tasks = list[dict[str, Any]]
 
 def _silent(tasks: Tasks) -> None:
     for task in tasks:
-        # A task without a schedule is never looked up, so its answer is the same on a bad day.
+        # The server does not look up a task without a schedule, so its answer stays the same.
         if task["trigger_schedule_id"] is not None:
             task["recent_runs"], task["upcoming"] = [], []
             if "timezone" in task:
@@ -191,7 +191,7 @@ def _duplicate_task(tasks: Tasks) -> None:
 
 
 def _duplicate_run(tasks: Tasks) -> None:
-    """Repeat the newest run in an older state: the later updatedAt is the truth."""
+    """Repeat the newest run in an older state: the one with the later updatedAt is right."""
     for run in _newest_run(tasks):
         older = copy.deepcopy(run) | {"status": "QUEUED", "updatedAt": run["createdAt"]}
         older |= {"costInCents": 0, "baseCostInCents": 0, "durationMs": 0}
@@ -200,7 +200,7 @@ def _duplicate_run(tasks: Tasks) -> None:
         next(task["recent_runs"] for task in tasks if task["recent_runs"]).append(older)
 
 
-# Inside a body that looks healthy.
+# These change the content of an answer that looks right.
 INSIDE: dict[str, Callable[[Tasks], None]] = {
     "silent_outage": _silent,
     "lookup_failed": _lookup_failed,
@@ -213,6 +213,6 @@ INSIDE: dict[str, Callable[[Tasks], None]] = {
     "duplicate_task": _duplicate_task,
     "duplicate_run": _duplicate_run,
 }
-# What makes `recent_runs` silently empty makes the runs endpoint fail aloud.
+# Where these empty `recent_runs` without a word, the runs endpoint answers with an error.
 UPSTREAM_DOWN = frozenset({"silent_outage", "lookup_failed"})
 KINDS = frozenset({*REPLACING, *TRAVELLING, *INSIDE})

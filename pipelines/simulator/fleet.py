@@ -1,4 +1,4 @@
-"""All tasks of a simulated Recoup, worked out over time. Which tasks those are: demo.py, large.py, or a test.
+"""All tasks of a simulated Recoup. Which tasks those are is decided in demo_fleet.py or by a test.
 
 No clock and no HTTP here.
 """
@@ -28,20 +28,13 @@ class Fleet:
 
     @classmethod
     def demo(cls, seed: int, start: datetime, *, history: timedelta = timedelta(0)) -> "Fleet":
-        """Return two dozen tasks of three accounts with a bit of every trouble; see demo.py.
+        """Return two dozen tasks of three accounts with one example of every kind of trouble; see demo_fleet.py.
 
         With `history`, runs exist from that long before `start`; changes still happen after it.
         """
         from pipelines.simulator.demo_fleet import demo_tasks
 
         return cls(demo_tasks(seed, start), seed=seed, start=start - history)
-
-    @classmethod
-    def large(cls, seed: int, start: datetime, days: int, tasks: int = 200) -> "Fleet":
-        """Return a big fleet of all cadences in four zones, with changes over `days`; see large.py."""
-        from pipelines.simulator.large_fleet import large_tasks
-
-        return cls(large_tasks(seed, start, days, tasks), seed=seed, start=start)
 
     @cached_property
     def timelines(self) -> tuple[Timeline, ...]:

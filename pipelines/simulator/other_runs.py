@@ -1,6 +1,6 @@
-"""Runs of other kinds that share an account's listing: sandbox commands, content, coding agents.
+"""Runs of other kinds in the listing of an account: sandbox commands, content, coding agents.
 
-They belong to no Recoup task, so they are no part of the ground truth.
+They belong to no Recoup task, so the ground truth of the tests leaves them out.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _DRAW = Draw(("failed", "crashed"), (500_000, 800_000), 4_000, 600_000, 0, (0, 0
 
 
 class ForeignRuns:
-    """The other runs of one account: at most one in each slot of three hours."""
+    """The other runs of one account: at most one in every three hours."""
 
     def __init__(self, account_id: str, seed: int, epoch_ms: int) -> None:
         self._account_id = account_id

@@ -34,7 +34,7 @@ def _head(run: Run, state: RunState, status: str, identifier: str) -> Json:
 
 
 def _money(state: RunState) -> Json:
-    # JavaScript writes a double of nothing as 0, not 0.0.
+    # JavaScript writes the number zero as 0, not as 0.0.
     return {
         "costInCents": state.compute_cents or 0,
         "baseCostInCents": state.base_cents or 0,
@@ -43,7 +43,7 @@ def _money(state: RunState) -> Json:
 
 
 def _tags(account_id: str, state: RunState) -> list[str]:
-    # The worker tags its own run after it has read its config; a run that never got there has no tag.
+    # The worker tags its run after it has read its configuration; a run that ended before has no tag.
     return [f"account:{account_id}"] if state.tagged else []
 
 
@@ -68,7 +68,7 @@ def _handoff(run: Run, state: RunState) -> Json:
 
 
 def list_times(state: RunState) -> tuple[int, int]:
-    """Return (startedAt, finishedAt) as lists show them: from the lock on, and never missing at the end."""
+    """Return (startedAt, finishedAt) as lists show them: started when a worker took it; an ended run always has an end."""
     is_over = MEANINGS[state.status].is_final
     return state.started_ms or state.dequeued_ms, (state.finished_ms or state.updated_ms) if is_over else 0
 
@@ -141,7 +141,7 @@ def scheduled_extra(timeline: Timeline, run: Run, now_ms: int) -> Json:
     """Return payload, schedule and relations of a scheduled run."""
     extra: Json = {"payload": _payload(timeline, run), "relatedRuns": {"children": []}}
     period = timeline.period_at(now_ms)
-    # Looked up live: gone once the schedule was deleted or replaced.
+    # The server looks up the schedule at each request, so it is absent once the schedule was deleted or replaced.
     if period is not None and timeline.periods[period].schedule_id == run.schedule_id:
         cron = timeline.fields_at(now_ms)["cron"]
         extra["schedule"] = {
@@ -178,7 +178,7 @@ def upcoming_after(timeline: Timeline, instant_ms: int, count: int) -> list[str]
 
 
 def describe_cron(expression: str) -> str:
-    """Return the short English of a daily cron, or the expression itself."""
+    """Return a daily cron in English, or the expression itself."""
     minute, hour, *rest = expression.split()
     if rest == ["*", "*", "*"] and minute.isdigit() and hour.isdigit():
         return f"At {int(hour) % 12 or 12:02d}:{int(minute):02d} {'AM' if int(hour) < 12 else 'PM'}"

@@ -1,6 +1,6 @@
-"""What one run does from its tick to its end: a pure function of chance and of the kind it draws.
+"""What one run does from its tick to its end: a pure function of random bits and of the kind they choose.
 
-Which ticks have runs is in timeline.py; how a run stands at an instant is in runs.py.
+Which ticks have runs is decided in timeline.py; the state of a run at an instant is in runs.py.
 """
 
 from bisect import bisect_right
@@ -18,7 +18,7 @@ _ID_MIX = 0x9E3779B97F4A7C15F39D
 
 
 class Draw(NamedTuple):
-    """The chances in force: limits (24 bits, cumulative) of each kind, and the span of durations."""
+    """The probabilities in force: of each kind (24 bits, cumulative), and the shortest duration and its range."""
 
     kinds: tuple[str, ...]
     limits: tuple[int, ...]
@@ -28,8 +28,8 @@ class Draw(NamedTuple):
     slow_ms: tuple[int, int]
 
 
-def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int) -> Run:
-    """Turn 128 bits of chance into the life of the run of a tick."""
+def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int, seed: int) -> Run:
+    """Turn 128 random bits into the life of the run of a tick."""
     inserted = tick_ms + 150 + (bits >> 56 & 0x1FF)
     listed = inserted + 850 + (bits >> 60 & 0x3FF)
     dequeued = inserted + 300 + (bits >> 66 & 0x7FF)
@@ -38,7 +38,7 @@ def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int) -> Run:
         low, high = draw.slow_ms
         duration = low + ((high - low) * (bits >> 24 & 0xFFFF) >> 16)
     else:
-        # The product of two draws leans to the short side, as real durations do.
+        # The product of two random numbers is more often small than large, as real durations are.
         duration = draw.least_ms + (draw.span_ms * (bits >> 24 & 0xFFFF) * (bits >> 40 & 0xFFFF) >> 32)
     run_id = seeded_random.run_id(inserted, bits * _ID_MIX)
     index = bisect_right(draw.limits, bits & 0xFFFFFF)
@@ -62,7 +62,7 @@ def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int) -> Run:
 
 
 class _Script:
-    """Builds the less common lives step by step; `clock` is the instant of the last step."""
+    """Builds the less common lives step by step; `clock` is the instant of the latest step."""
 
     def __init__(self, inserted: int, dequeued: int, started: int, duration: int, chance: int) -> None:
         self.phases = [(inserted, "PENDING")]
@@ -79,7 +79,7 @@ class _Script:
         self.phases.append((self.clock, status))
 
     def hold(self, status: str, for_ms: int) -> None:
-        """Replace the first state: the run is held before it may queue."""
+        """Replace the first state: the run has to wait before it may queue."""
         self.phases[0] = (self.clock, status)
         self.enter("PENDING", for_ms)
 
@@ -97,7 +97,7 @@ class _Script:
         self.attempts.append((began, self.clock))
 
     def retry(self) -> None:
-        """Wait for the next attempt: 1 to 10 s, doubling, as the worker's defaults say."""
+        """Wait for the next attempt: 1 to 10 s, doubling, as the defaults of the worker are."""
         self.phases.append((self.clock + LAST_TOUCH_MS, "RETRYING_AFTER_FAILURE"))
         self.clock += 1000 * 2 ** len(self.attempts) + self.chance % 800
 
@@ -135,7 +135,7 @@ def _failed(script: _Script) -> None:
 
 
 def _waited(script: _Script) -> None:
-    """Compute, wait, compute: the wait is inside the attempt's span but is not paid for."""
+    """Compute, wait, compute again: the wait lies within the attempt but costs nothing."""
     script.dequeue()
     script.attempt(script.duration)
     script.enter("WAITING_TO_RESUME", LAST_TOUCH_MS)

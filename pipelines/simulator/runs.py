@@ -1,19 +1,19 @@
-"""One run as dated states, and how it stands at an instant. Neither dialect of the API is spoken here.
+"""One run as a list of dated states, and its state at an instant, in the internal names of Trigger.dev.
 
-How a life is drawn by chance is in lives.py; how a state is written in JSON is in render.py.
+How the states are chosen is in run_lifecycle.py; how they are written as JSON is in run_json.py.
 """
 
 from typing import NamedTuple
 
 BASE_CENTS = 0.0025
-# Small enough that sums over attempts show binary noise (0.37179999999999996), as upstream's doubles do.
+# Chosen so that sums over attempts show rounding errors of doubles (0.37179999999999996), as upstream's do.
 CENTS_PER_MS = 0.00000169
-# Upstream writes the end of a run and then touches the row once more.
+# Upstream writes the end of a run and, this much later, updates the row once more.
 LAST_TOUCH_MS = 35
 
 
 class Run(NamedTuple):
-    """One run's whole life. Instants are ms since 1970; 0 means never."""
+    """The whole life of one run. Instants are milliseconds since 1970; 0 means never."""
 
     run_id: str
     schedule_id: str
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 
 class RunState(NamedTuple):
-    """A run as it stands at one instant, in neither dialect."""
+    """A run at one instant; each endpoint of the API has its own name for the status."""
 
     status: str
     updated_ms: int
@@ -50,7 +50,7 @@ class RunState(NamedTuple):
 
 
 def state_at(run: Run, now_ms: int) -> RunState:
-    """Return the run as it stands at an instant at which it exists."""
+    """Return the state of a run at an instant at which it exists."""
     if now_ms >= run.phases[-1][0]:
         updated_ms, status = run.phases[-1]
         ended, began = run.attempts, run.attempts

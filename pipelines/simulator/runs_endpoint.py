@@ -1,6 +1,6 @@
-"""The runs listing of one account: tagged runs of seven days of all its tasks, and of other kinds.
+"""The runs listing of one account: the tagged runs of the last seven days, of all its tasks and of other kinds.
 
-It is biased against failures, as the real one is: a run that never tagged itself is not in it.
+As in the real one, some failures are absent: a run that ended before the worker tagged it is not listed.
 """
 
 import heapq

@@ -1,6 +1,6 @@
-"""Chance without state: every number and identifier follows from a seed and a name.
+"""Random numbers and identifiers, each computed from a seed and a name, so that they can be computed again.
 
-Nothing here knows tasks or runs. The forms of the identifiers are those Trigger.dev writes.
+Nothing here knows tasks or runs. The identifiers look like those of Trigger.dev.
 """
 
 import base64
@@ -28,17 +28,17 @@ def _raw(name: str | bytes) -> bytes:
 
 
 def hash_128(name: str | bytes, seed: int) -> int:
-    """Return 128 even bits for a name under a seed."""
+    """Return 128 evenly distributed bits for a name under a seed."""
     return xxhash.xxh3_128_intdigest(_raw(name), seed=seed & _SEED_MASK)
 
 
 def hash_64(name: str | bytes, seed: int) -> int:
-    """Return 64 even bits for a name under a seed (fit to be the seed of further names)."""
+    """Return 64 evenly distributed bits for a name under a seed; they may be the seed of further names."""
     return xxhash.xxh3_64_intdigest(_raw(name), seed=seed & _SEED_MASK)
 
 
 class Dice:
-    """A stream of choices for building fleets; the same seed and name give the same stream."""
+    """A sequence of random choices for building fleets; the same seed and name give the same sequence."""
 
     def __init__(self, seed: int, name: str) -> None:
         self._seed = hash_64(name, seed)

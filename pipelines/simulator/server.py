@@ -1,6 +1,6 @@
-"""The simulated API on a real socket of this machine, or as an httpx transport without one.
+"""The simulated API on a socket of this machine, or as an httpx transport without a socket.
 
-Loopback only: it has no secrets to keep, but it is nobody else's business.
+It listens on loopback only, so that no other machine reaches it. What it answers is decided in api.py.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ def _response(answer: Answer) -> Response:
         return Response(answer.body, answer.status, answer.headers, answer.content_type)
     headers = dict(answer.headers)
     if answer.is_cut:
-        # A promise of more than is sent: the server drops the connection when the stream ends early.
+        # Announce more bytes than are sent: the server then drops the connection at the end of the stream.
         headers["Content-Length"] = str(len(answer.body) * 2 + 1)
     return StreamingResponse(_pieces(answer), answer.status, headers, answer.content_type)
 
@@ -87,7 +87,7 @@ def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 class SimulatorTransport(httpx.BaseTransport):
-    """The same answers without a socket, for long simulations. Delays are not waited for."""
+    """The same answers without a socket, for long simulations. It does not wait for delays."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator

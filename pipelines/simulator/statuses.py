@@ -1,6 +1,6 @@
-"""What each internal run state is called in the two dialects of the API, and what it means.
+"""What each internal state of a run is called by the two endpoints of the API, and what it means.
 
-Written from the upstream's own tables, apart from the product's seed, so that one can check the other.
+Written from the tables of Trigger.dev and not from the product's own, so that tests can compare the two.
 """
 
 from typing import NamedTuple

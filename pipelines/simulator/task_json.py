@@ -1,6 +1,6 @@
-"""Task rows of the tasks endpoint in its three shapes, with their runs; and the filters on them.
+"""The tasks endpoint: tasks with their recent runs, in three shapes, and the filters of the query.
 
-Faults are not applied here: this is the answer on a good day.
+Faults are applied elsewhere (api.py).
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _KEPT_FRAGMENTS = 20_000
 
 
 class TaskRows:
-    """Writes the tasks of a fleet; ended runs are written once and kept, since they never change."""
+    """Writes the tasks of a fleet. A run that has ended never changes, so its text is kept and used again."""
 
     def __init__(self, fleet: Fleet, shape: Shape) -> None:
         self._fleet = fleet
@@ -58,7 +58,7 @@ class TaskRows:
         row |= {"last_run": None, "next_run": None, "created_at": created, "updated_at": created}
         row |= {"trigger_schedule_id": schedule_id, "model": fields["model"], "recent_runs": written}
         if self._shape == "newest" and period is not None and not runs:
-            # Newer servers seed the list with the schedule's own next run.
+            # Newer servers ask the schedule for its next run when there is none to read it from.
             upcoming = upcoming_after(line, now_ms, 1)
         row |= {"upcoming": upcoming, "timezone": None if period is None else fields["timezone"]}
         if self._shape == "live":

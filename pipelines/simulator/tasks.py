@@ -1,6 +1,6 @@
 """What a simulated task is: its fields, its history of changes, and how its runs tend to end.
 
-Declarations only. timeline.py works out what holds when; lives.py draws what each run does.
+Declarations only. timeline.py works out what holds when; run_lifecycle.py what each run does.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ ACCOUNT_ID = "848cd58d-700f-4b38-ab4c-d9f52a1b2c3d"
 ARTIST_ID = "27e78ee6-9887-4e8a-95a9-5a36fab3d83a"
 EVER = datetime(2026, 1, 1, tzinfo=UTC)
 
-# What can become of a tick. `completed` takes whatever share of a mix the others leave.
+# How a run can go. In a mix of probabilities, `completed` gets what the others leave.
 KINDS = (
     "completed",
     "retried",  # one or two attempts fail, the next one completes
@@ -23,7 +23,7 @@ KINDS = (
     "failed",  # all three attempts fail
     "interrupted",
     "crashed",
-    "crashed_before_start",  # ends before it could tag itself
+    "crashed_before_start",  # ends before the worker tags it
     "system_failure",
     "timed_out",
     "cancelled",
@@ -40,7 +40,7 @@ CHANGEABLE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimRun:
-    """One run stated by a test instead of drawn by chance; unset values are drawn."""
+    """One run that a test states; values that are not set are random."""
 
     created_at: datetime
     kind: str = "completed"
@@ -51,11 +51,11 @@ class SimRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimTask:
-    """One task over all its life.
+    """One task over its whole life.
 
     `enabled` lists the periods [from, to) in which the schedule exists (None = from creation on; () = never);
-    each period has a schedule id of its own. `runs` states the runs instead of drawing them: then a tick
-    without a stated run counts as skipped. Instants are aware.
+    each period has a schedule id of its own. `runs` states the runs instead of choosing them at random: then a
+    tick without a stated run counts as skipped. All instants have a time zone.
     """
 
     task_id: str

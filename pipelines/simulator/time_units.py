@@ -1,6 +1,6 @@
-"""Instants as the simulator counts them (integer milliseconds UTC) and as the API writes them.
+"""Instants as the simulator counts them (whole milliseconds since 1970) and as the API writes them.
 
-No clock here: who asks what time it is asks the Simulator.
+No clock here: the current instant of the simulation is `Simulator.now`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def to_ms(instant: datetime) -> int:
 
 def from_ms(instant_ms: int) -> datetime:
     """Return the aware UTC instant of whole milliseconds since 1970."""
-    # Exact: the float is off by far less than half the microsecond that it is rounded to.
+    # Exact: the error of the float is far below half a microsecond, to which the result is rounded.
     return datetime.fromtimestamp(instant_ms / 1000, UTC)
 
 

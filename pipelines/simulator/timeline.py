@@ -1,6 +1,6 @@
-"""One task over time: which fields hold at an instant, which schedule exists, and which runs its ticks made.
+"""One task over time: its fields at an instant, its schedule, and the runs of its ticks.
 
-Pure and lazy: nothing is generated before somebody asks for a window. The wire format is in render.py.
+Runs are computed when they are asked for, always with the same result. Their JSON is written in run_json.py.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ _UNIT = 1 << 24
 
 
 class Segment(NamedTuple):
-    """A stretch [from, to) in which one schedule fires by one cron, with one mix of outcomes."""
+    """A span of time [from, to) in which one schedule fires by one cron, with one mix of outcomes."""
 
     from_ms: int
     to_ms: int
@@ -35,7 +35,7 @@ class Segment(NamedTuple):
 
 
 class Period(NamedTuple):
-    """A stretch in which a schedule exists; it fires from `fires_from_ms` on (when the simulated world begins)."""
+    """A span of time in which a schedule exists; it fires from `fires_from_ms` on, not before the simulation begins."""
 
     from_ms: int
     fires_from_ms: int
@@ -117,7 +117,7 @@ class Timeline:
         return next((s for s in self.segments if s.from_ms <= instant_ms < s.to_ms), None)
 
     def _run(self, segment: Segment, tick_ms: int) -> Run | None:
-        """Return what became of a tick: a run, or None when the fire was skipped."""
+        """Return the run of a tick, or None when the tick was skipped."""
         bits = seeded_random.hash_128(tick_ms.to_bytes(8, "big"), self.seed)
         if self.task.runs is not None:
             stated = self._stated.get(tick_ms)

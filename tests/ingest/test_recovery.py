@@ -14,6 +14,7 @@ from pipelines.load.rebuild import rebuild
 from pipelines.recoup.client import RecoupClient
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, SimTask, Simulator, SimulatorTransport
+from tests.support.ground_truth import truth_of
 
 START = datetime(2026, 8, 17, tzinfo=UTC)
 HOURLY = SimTask(task_id="0a81abcb-50cc-411b-935c-b2a9ba4ae623", cron="0 * * * *", mix={"failed": 0.3})
@@ -58,7 +59,7 @@ def test_runs_that_fell_out_of_the_window_are_found_in_the_listing(world: World)
     assert world.rows("select runs_missing_count, recovered_count from core.coverage_gaps") == [(5, 5)]
     found = world.rows("select found_by, count(*), count(task_id), count(attempt_count) from core.runs group by all")
     assert sorted(found) == [("listing", 5, 5, 5), ("window", 8, 8, 8)]
-    truth = {run.run_id: run for run in world.sim.truth().runs}
+    truth = {run.run_id: run for run in truth_of(world.sim).runs}
     observed = world.rows("select run_id, compute_cents, invocation_cents, attempt_count, outcome from core.runs")
     assert {row[0]: row[1:] for row in observed} == {
         run_id: (run.compute_cents, run.invocation_cents, run.attempt_count, run.outcome)

@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from pipelines.simulator import Truth
 from pipelines.simulator.runs import state_at
 from pipelines.simulator.time_units import to_ms
 from pipelines.transform.build import build
 from pipelines.transform.checks import run_checks
 from pipelines.transform.load_models import Model, load_models
 from tests.proof.world import World
+from tests.support.ground_truth import Truth, truth_of
 
 LOAD_TRUTH = """
 create or replace temp table truth_runs as
@@ -175,7 +175,7 @@ def judge(world: World, until: datetime, *, has_checks: bool = True) -> Verdict:
     only = None if has_checks else {("marts", name) for name in COMPARED}
     build(world.con, models=models, as_of=until, reporting_timezone="UTC", only=only)
     blocking = [check.name for check in run_checks(world.con, models) if check.blocks] if has_checks else []
-    _load_truth(world, world.simulator.truth(until))
+    _load_truth(world, truth_of(world.simulator, until))
     world.con.execute(SCOPE)
     numbers = {name: _one(world, query) for name, query in NUMBERS.items()}
     faults = {name: int(_one(world, f"select count(*) {query}")) for name, query in MUST_BE_ZERO.items()}

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.simulator import Fault, Fleet
+from pipelines.simulator import Fault
 from tests.proof.judge import Verdict, judge
 from tests.proof.world import HOUR, Details, Pace, World, only
+from tests.proof.world import HOUR, Pace, World, only
+from tests.support.large_fleet import large_fleet
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 def watched(folder: Path, pace: Pace, days: float, tasks: int, *cadences: str, details: Details = "off") -> World:
-    fleet = Fleet.large(7, START, max(int(days), 1), tasks)
+    fleet = large_fleet(7, START, max(int(days), 1), tasks)
     world = World(only(fleet, cadences) if cadences else fleet, START, folder, details)
     world.bad_days(int(days), 7)
     until = START + timedelta(days=days)
@@ -56,7 +58,7 @@ def test_a_day_at_the_pace_of_the_sensor(tmp_path: Path) -> None:
 
 
 def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path: Path) -> None:
-    world = World(only(Fleet.large(7, START, 1, 20), {"hourly"}), START, tmp_path)
+    world = World(only(large_fleet(7, START, 1, 20), {"hourly"}), START, tmp_path)
     for hours in (2, 30):
         world.poll(START + hours * HOUR)
     assert proved(world).numbers["missing_count"] > 10
@@ -85,7 +87,7 @@ def test_longer(tmp_path: Path, pace: Pace, days: int, tasks: int, details: Deta
 
 
 def test_a_run_that_could_not_be_read_is_not_called_missed(tmp_path: Path) -> None:
-    world = World(only(Fleet.large(7, START, 1, 20), {"hourly"}), START, tmp_path)
+    world = World(only(large_fleet(7, START, 1, 20), {"hourly"}), START, tmp_path)
     world.simulator.add_fault(Fault(kind="bad_run", from_at=START + 4 * HOUR, to_at=START + 5 * HOUR))
     for hours in (2, 4.5, 12, 13):
         world.poll(START + hours * HOUR)

@@ -14,6 +14,8 @@ from cronsim import CronSim
 
 from pipelines.simulator import Fleet, SimRun, SimTask, Simulator
 from pipelines.simulator.cron_ticks import TickSources
+from tests.support.ground_truth import truth_of
+from tests.support.large_fleet import large_fleet
 from tests.support.simulator_helpers import START, TASK, at, get, one_task, tasks
 
 BUSY_MIX = {
@@ -62,7 +64,7 @@ def test_truth_is_what_a_poll_every_minute_sees() -> None:
         sim.advance(timedelta(minutes=1))
         for task in tasks(sim):
             seen |= {run["id"]: run | {"task_id": task["id"]} for run in task["recent_runs"]}
-    truth = sim.truth()
+    truth = truth_of(sim)
     assert {run.run_id for run in truth.runs} == set(seen)
     assert len(truth.runs) > 150
     settled = 0
@@ -77,7 +79,7 @@ def test_truth_is_what_a_poll_every_minute_sees() -> None:
 
 def test_truth_of_a_run_is_its_list_row() -> None:
     sim = Simulator(busy_fleet(), at(hours=5, minutes=0, seconds=9))
-    truth = {run.run_id: run for run in sim.truth().runs}
+    truth = {run.run_id: run for run in truth_of(sim).runs}
     visible = [(task, run) for task in tasks(sim) for run in task["recent_runs"]]
     assert {run.run_id for run in truth.values() if run.is_visible_window} == {run["id"] for _, run in visible}
     for task, row in visible:
@@ -93,7 +95,7 @@ def test_truth_of_a_run_is_its_list_row() -> None:
 
 
 def test_final_runs_have_the_outcome_of_their_status() -> None:
-    runs = Simulator(busy_fleet(), at(days=2)).truth().runs
+    runs = truth_of(Simulator(busy_fleet(), at(days=2))).runs
     final = [run for run in runs if run.is_final]
     assert {run.status for run in final} >= {"COMPLETED", "FAILED", "EXPIRED", "CANCELED", "CRASHED", "INTERRUPTED"}
     assert all(run.outcome == OUTCOMES[run.status] for run in final)
@@ -101,7 +103,7 @@ def test_final_runs_have_the_outcome_of_their_status() -> None:
 
 
 def test_every_tick_of_an_enabled_schedule_ran_or_was_skipped() -> None:
-    truth = Simulator(busy_fleet(), at(hours=6, minutes=2)).truth()
+    truth = truth_of(Simulator(busy_fleet(), at(hours=6, minutes=2)))
     counts = Counter((tick.task_id[0], tick.reason) for tick in truth.ticks)
     assert counts["1", "ran"] + counts["1", "skipped"] == 12 * 6 + 1
     assert counts["1", "skipped"] > 0
@@ -114,7 +116,7 @@ def test_ticks_stop_while_disabled_and_after_deletion() -> None:
     periods = ((START, at(hours=2.5)), (at(hours=4.5), None))
     sim = one_task(cron="0 * * * *", enabled=periods, deleted_at=at(hours=6.5))
     sim.set_now(at(hours=9))
-    truth = sim.truth()
+    truth = truth_of(sim)
     assert [tick.tick_at.hour for tick in truth.ticks] == [0, 1, 2, 5, 6]
     assert len({run.schedule_id for run in truth.runs}) == 2
     assert not any(run.is_visible_window for run in truth.runs)
@@ -123,8 +125,8 @@ def test_ticks_stop_while_disabled_and_after_deletion() -> None:
 
 def test_truth_until_an_instant_leaves_out_what_is_not_yet_visible() -> None:
     sim = one_task(cron="0 * * * *", duration_ms=(20_000, 20_000))
-    assert sim.truth(until=at(hours=1)).runs == sim.truth(until=at(hours=0.5)).runs
-    live = sim.truth(until=at(hours=1, seconds=9)).runs[-1]
+    assert truth_of(sim, until=at(hours=1)).runs == truth_of(sim, until=at(hours=0.5)).runs
+    live = truth_of(sim, until=at(hours=1, seconds=9)).runs[-1]
     assert (live.status, live.outcome, live.is_final) == ("EXECUTING", "in_flight", False)
     assert (live.compute_cents, live.finished_at) == (Decimal(0), None)
 
@@ -136,7 +138,7 @@ def test_stated_runs_are_the_truth_and_other_ticks_were_skipped() -> None:
     )
     sim = one_task(cron="0 * * * *", runs=runs)
     sim.set_now(at(hours=3.5))
-    truth = sim.truth()
+    truth = truth_of(sim)
     assert [(run.status, run.is_test) for run in truth.runs] == [("FAILED", False), ("COMPLETED", True)]
     assert [tick.reason for tick in truth.ticks] == ["skipped", "ran", "skipped", "skipped"]
     assert [run["id"] for run in tasks(sim)[0]["recent_runs"]][0] == "run_by_hand"
@@ -144,7 +146,7 @@ def test_stated_runs_are_the_truth_and_other_ticks_were_skipped() -> None:
 
 
 def test_some_costs_need_seventeen_digits() -> None:
-    runs = Simulator(busy_fleet(), at(days=1)).truth().runs
+    runs = truth_of(Simulator(busy_fleet(), at(days=1))).runs
     digits = [len(run.compute_cents.as_tuple().digits) for run in runs]
     assert max(digits) >= 16
     assert min(len(str(run.invocation_cents)) for run in runs) == 1  # expired: never dequeued
@@ -202,7 +204,7 @@ def test_daily_ticks_across_a_missing_and_a_repeated_hour() -> None:
 
 def test_the_demo_has_one_of_every_trouble() -> None:
     sim = Simulator(Fleet.demo(seed=7, start=START), at(days=14))
-    truth = sim.truth()
+    truth = truth_of(sim)
     assert len(truth.tasks) == 24
     assert len(sim.fleet.account_ids) == 3
     assert sum(task.is_deleted for task in truth.tasks) == 1
@@ -217,12 +219,12 @@ def test_the_demo_has_one_of_every_trouble() -> None:
 
 def test_history_gives_runs_before_the_start() -> None:
     sim = Simulator(Fleet.demo(seed=7, start=START, history=timedelta(days=8)), START)
-    assert min(run.created_at for run in sim.truth().runs) < at(days=-7)
+    assert min(run.created_at for run in truth_of(sim).runs) < at(days=-7)
     assert any(len(task["recent_runs"]) == 5 for task in tasks(sim))
 
 
 def test_the_large_fleet_has_all_cadences_zones_and_lives() -> None:
-    fleet = Fleet.large(seed=5, start=START, days=10, tasks=40)
+    fleet = large_fleet(seed=5, start=START, days=10, tasks=40)
     assert len(fleet.tasks) == 40
     assert len({task.timezone for task in fleet.tasks}) == 4
     assert {task.title.split()[0] for task in fleet.tasks} == {
@@ -231,13 +233,13 @@ def test_the_large_fleet_has_all_cadences_zones_and_lives() -> None:
     assert any(task.deleted_at for task in fleet.tasks)
     assert any(len(task.enabled or ()) == 2 for task in fleet.tasks)
     assert any(change.get("cron") for task in fleet.tasks for _, change in task.changes)
-    truth = Simulator(fleet, at(days=1)).truth()
+    truth = truth_of(Simulator(fleet, at(days=1)))
     assert len({run.run_id for run in truth.runs}) == len(truth.runs) > 1000
     assert {tick.reason for tick in truth.ticks} == {"ran", "skipped"}
 
 
 def test_a_task_of_its_own_id_is_found_among_many() -> None:
-    sim = Simulator(Fleet.large(seed=5, start=START, days=10, tasks=40), at(days=1))
-    for run in sim.truth().runs[::97]:
+    sim = Simulator(large_fleet(seed=5, start=START, days=10, tasks=40), at(days=1))
+    for run in truth_of(sim).runs[::97]:
         assert get(sim, "/api/tasks/runs", runId=run.run_id)["runs"][0]["payload"]["externalId"] == run.task_id
-    assert TASK not in {task.task_id for task in sim.truth().tasks}
+    assert TASK not in {task.task_id for task in truth_of(sim).tasks}

@@ -1,6 +1,6 @@
-"""The ground truth: every run and every tick of a fleet, observable or not, as plain rows to compare with.
+"""The ground truth: every run and every tick of a fleet, visible or not, as plain rows to compare with.
 
-It shares the lives of runs with the API, but none of the product's code; meanings come from statuses.py.
+It uses the simulator's runs and statuses, and no code of the rest of the product.
 """
 
 import gc
@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from pipelines.simulator.fleet import Fleet
+from pipelines.simulator import Fleet, Simulator
 from pipelines.simulator.run_json import list_times
 from pipelines.simulator.run_lifecycle import MAX_LISTING_LAG_MS
 from pipelines.simulator.runs import BASE_CENTS, Run, state_at
@@ -24,7 +24,7 @@ _BASE, _NOTHING = Decimal(repr(BASE_CENTS)), Decimal(0)
 
 
 class TruthRun(NamedTuple):
-    """One run as it stands at the instant of the truth, in the words of the list dialect."""
+    """One run at the instant of the truth; the status is named as the list endpoint names it."""
 
     run_id: str
     task_id: str
@@ -56,7 +56,7 @@ class TruthTick(NamedTuple):
 
 
 class TruthTask(NamedTuple):
-    """One task that had been created by then."""
+    """One task that had been created by the instant of the truth."""
 
     task_id: str
     account_id: str
@@ -69,12 +69,17 @@ class TruthTask(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """All of it. A run or tick younger than the listing's lag (1 to 3 s) is not in it yet."""
+    """All tasks, runs and ticks until an instant; a run that no list shows yet (they lag by 1 to 3 s) is left out."""
 
     until: datetime
     tasks: list[TruthTask]
     runs: list[TruthRun]
     ticks: list[TruthTick]
+
+
+def truth_of(simulator: Simulator, until: datetime | None = None) -> Truth:
+    """Return every run and tick that had become visible by `until` (None: by the simulator's instant)."""
+    return work_out_truth(simulator.fleet, until or simulator.now)
 
 
 def work_out_truth(fleet: Fleet, until: datetime) -> Truth:
@@ -91,7 +96,7 @@ def work_out_truth(fleet: Fleet, until: datetime) -> Truth:
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """Pause the cycle collector: half a million rows without cycles, walked over and over, cost a third."""
+    """Pause the cycle collector: half a million rows have no cycles, yet looking for some took a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -160,7 +165,7 @@ def _run(run: Run, task_id: str, account_id: str, at: datetime, until_ms: int, i
 
 
 def _cents(value: float) -> Decimal:
-    """Return the exact decimal that the JSON text of a number spells."""
+    """Return the exact decimal of the number as JSON writes it."""
     return Decimal(repr(value))
 
 

@@ -1,14 +1,13 @@
-"""The big fleet: every cadence, four zones whose clocks change, and tasks that come, change, pause and go.
+"""A large fleet: every cadence, four zones whose clocks change, and tasks that come, change, pause and go.
 
-Made for proofs over months; demo.py has the fleet that people look at.
+For the proof over months. What a fleet does with its tasks is in pipelines/simulator/.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.simulator import seeded_random
-from pipelines.simulator.tasks import SimTask
+from pipelines.simulator import Fleet, SimTask, seeded_random
 
 ZONES = ("America/New_York", "Europe/Berlin", "Australia/Sydney", "America/Santiago")
 # (share of 200 tasks, name, crons)
@@ -30,6 +29,11 @@ _MIXES: tuple[dict[str, float], ...] = (
     {"pending_version": 0.01, "waiting_for_deploy": 0.01, "timed_out": 0.03},
     {},
 )
+
+
+def large_fleet(seed: int, start: datetime, days: int, tasks: int = 200) -> Fleet:
+    """Return a fleet whose tasks change within `days` after `start`."""
+    return Fleet(large_tasks(seed, start, days, tasks), seed=seed, start=start)
 
 
 def large_tasks(seed: int, start: datetime, days: int, count: int) -> Iterator[SimTask]:
@@ -79,7 +83,7 @@ def _life(
 
     def moment(from_ratio: float, to_ratio: float) -> datetime:
         low, high = (int(days * 86_400 * ratio) for ratio in (from_ratio, to_ratio))
-        # Off the minute, so that no tick falls on the instant of a change.
+        # Not on a full minute, so that no tick falls on the instant of a change.
         second = chance.between(low, high) // 60 * 60 + 17
         return start + timedelta(seconds=second)
 
