@@ -12,14 +12,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from tests.proof.judge import Verdict, judge, rows
-from tests.proof.world import DAY, Pace, World, only
+from tests.proof.world import DAY, Details, Pace, World, made_late, only
 from tests.support.large_fleet import large_fleet
 
 START = datetime(2026, 8, 20, tzinfo=UTC)
@@ -40,7 +39,9 @@ SHOWN = {
     "missing_not_polled_count": "by nobody polling",
     "missing_seven_day_cut_count": "by the seven-day cut",
     "missing_schedule_replaced_count": "by schedule replaced or task deleted",
-    "surplus_skipped_count": "too many: tick skipped upstream",
+    "skipped_counted_missing": "too many: tick skipped upstream",
+    "stalled_counted_missing": "of them after a late run or a stall",
+    "pending_counted_missing": "too many: run not yet inserted",
     "surplus_reconfigured_count": "too many: schedule changed unseen",
     "day_count": "days of tasks",
     "exact_day_count": "of them exact",
@@ -48,6 +49,7 @@ SHOWN = {
     "judged_tick_count": "ticks judged",
     "late_tick_count": "of them late",
     "missed_tick_count": "of them missed",
+    "missed_pending_count": "of those, run not yet inserted",
     "unobservable_tick_count": "ticks unobservable",
     "cents": "cents of observed runs",
     "seconds": "seconds of this run",
@@ -60,7 +62,7 @@ class Part:
 
     name: str
     pace: Pace
-    details: Literal["auto", "off"]
+    details: Details
     cadences: Collection[str]
     days: int
 
@@ -85,20 +87,22 @@ def parts(days: int, quick_days: int) -> Iterator[Part]:
 @click.option("--tasks", default=200, show_default=True, help="Tasks of the fleet.")
 @click.option("--seed", default=7, show_default=True)
 @click.option("--only", "wanted", default="", help="Run only parts whose name begins so.")
-def main(days: int, quick_days: int, tasks: int, seed: int, wanted: str) -> None:
+@click.option("--late/--on-time", "is_late", help="Let runs be inserted early and late, and schedules stall.")
+def main(days: int, quick_days: int, tasks: int, seed: int, wanted: str, is_late: bool) -> None:
     """Poll simulated months at each pace and compare the warehouse with the truth. Ctrl-C judges what was lived so far."""
     console, is_proved = Console(width=120), True
     for part in parts(days, quick_days):
         if part.name.startswith(wanted):
-            is_proved &= _prove(part, tasks, seed, console)
+            is_proved &= _prove(part, tasks, seed, is_late, console)
     console.print("proved" if is_proved else "NOT proved")
     sys.exit(0 if is_proved else 1)
 
 
-def _prove(part: Part, tasks: int, seed: int, console: Console) -> bool:
+def _prove(part: Part, tasks: int, seed: int, is_late: bool, console: Console) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         fleet = only(large_fleet(seed, START, part.days, tasks), part.cadences)
+        fleet = made_late(fleet, START, part.days) if is_late else fleet
         world = World(fleet, START, Path(folder), part.details)
         world.bad_days(part.days, seed)
         until = _live(world, part, console)

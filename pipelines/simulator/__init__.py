@@ -7,11 +7,12 @@ from pipelines.simulator.api import Simulator
 from pipelines.simulator.faults import Fault
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.server import SimulatorTransport, serve
-from pipelines.simulator.tasks import SimRun, SimTask
+from pipelines.simulator.tasks import Lateness, SimRun, SimTask
 
 __all__ = [
     "Fault",
     "Fleet",
+    "Lateness",
     "SimRun",
     "SimTask",
     "Simulator",

@@ -29,7 +29,7 @@ class ForeignRuns:
         created_ms = slot * _SLOT_MS + (bits >> 90) % (_SLOT_MS - 30 * MINUTE)
         if bits % 5 == 0 or created_ms < self._epoch_ms:
             return None
-        return draw_run(_DRAW, "", created_ms, bits)
+        return draw_run(_DRAW, "", created_ms, created_ms, bits)
 
     def back(self, now_ms: int, since_ms: int) -> Iterator[Run]:
         """Yield the listed runs since an instant, newest first."""

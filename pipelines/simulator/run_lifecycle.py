@@ -28,9 +28,9 @@ class Draw(NamedTuple):
     slow_ms: tuple[int, int]
 
 
-def draw_run(draw: Draw, schedule_id: str, tick_ms: int, bits: int, seed: int) -> Run:
-    """Turn 128 random bits into the life of the run of a tick."""
-    inserted = tick_ms + 150 + (bits >> 56 & 0x1FF)
+def draw_run(draw: Draw, schedule_id: str, tick_ms: int, triggered_ms: int, bits: int) -> Run:
+    """Turn 128 random bits into the life of the run of a tick, which begins when it is triggered."""
+    inserted = triggered_ms + 150 + (bits >> 56 & 0x1FF)
     listed = inserted + 850 + (bits >> 60 & 0x3FF)
     dequeued = inserted + 300 + (bits >> 66 & 0x7FF)
     started = dequeued + 250 + (bits >> 78 & 0x1FF)

@@ -29,6 +29,11 @@ class Run(NamedTuple):
     bits: int
 
     @property
+    def inserted_ms(self) -> int:
+        """The instant of the insertion into the database."""
+        return self.phases[0][0]
+
+    @property
     def final_ms(self) -> int:
         """The instant from which nothing changes any more."""
         return self.phases[-1][0]

@@ -60,7 +60,10 @@ class TaskRows:
         if self._shape == "newest" and period is not None and not runs:
             # Newer servers ask the schedule for its next run when there is none to read it from.
             upcoming = upcoming_after(line, now_ms, 1)
-        row |= {"upcoming": upcoming, "timezone": None if period is None else fields["timezone"]}
+        row |= {
+            "upcoming": upcoming,
+            "timezone": None if period is None else None if period is None else line.timezone_at(period, now_ms),
+        }
         if self._shape == "live":
             return row | {"owner_email": fields["owner_email"]}
         row |= {"trigger_lookup_failed": False, "owner_email": fields["owner_email"]}

@@ -39,10 +39,27 @@ CHANGEABLE = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lateness:
+    """How far from their ticks the runs of a task are inserted; as it stands, at the tick. See arrivals.py.
+
+    `spread_s`: each schedule has an offset of its own after every tick, between 0 and this. `early_s`: a run that is
+    not late comes up to so much before that. `late_ratio` of the runs come late by `late_s` (least, most). `stalls`:
+    periods [from, to) in which no run is inserted; at the end comes that of the oldest tick that waits.
+    """
+
+    spread_s: int = 0
+    early_s: int = 0
+    late_ratio: float = 0.0
+    late_s: tuple[int, int] = (120, 600)
+    stalls: tuple[tuple[datetime, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimRun:
-    """One run that a test states; values that are not set are random."""
+    """One run that a test states; values that are not set are random. Without `inserted_at` it is inserted at its tick."""
 
     created_at: datetime
+    inserted_at: datetime | None = None
     kind: str = "completed"
     duration_ms: int | None = None
     run_id: str | None = None
@@ -53,9 +70,10 @@ class SimRun:
 class SimTask:
     """One task over its whole life.
 
-    `enabled` lists the periods [from, to) in which the schedule exists (None = from creation on; () = never);
-    each period has a schedule id of its own. `runs` states the runs instead of choosing them at random: then a
-    tick without a stated run counts as skipped. All instants have a time zone.
+    `enabled` lists the periods [from, to) in which the schedule exists (None = from creation on; () = never). Each
+    period has a schedule id of its own, and from the second on the zone is UTC until a change names another: upstream
+    does not pass the zone on when a task is enabled again. `runs` states the runs instead of choosing them at random:
+    then a tick without a stated run counts as skipped. All instants have a time zone.
     """
 
     task_id: str
@@ -79,9 +97,12 @@ class SimTask:
     slow_ms: tuple[int, int] = (20 * 60_000, 50 * 60_000)
     skip_ratio: float = 0.0
     runs: tuple[SimRun, ...] | None = None
+    lateness: Lateness | None = None
 
     def __post_init__(self) -> None:
         unknown = {name for _, change in self.changes for name in change} - CHANGEABLE
         kinds = {*self.mix, *(run.kind for run in self.runs or ())} - set(KINDS)
         if unknown or kinds:
             raise ValueError(f"simulated task {self.task_id}: unknown {sorted(unknown | kinds)}; see tasks.py")
+        if self.runs is not None and self.lateness is not None:
+            raise ValueError(f"simulated task {self.task_id}: its runs are stated; state their inserted_at too")

@@ -6,9 +6,11 @@ Runs are computed when they are asked for, always with the same result. Their JS
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pipelines.simulator import seeded_random
+from pipelines.simulator.arrivals import Arrivals, Skip
 from pipelines.simulator.cron_ticks import TickSource, TickSources
 from pipelines.simulator.run_lifecycle import MAX_INSERT_LAG_MS, Draw, draw_run
 from pipelines.simulator.runs import Run
@@ -32,6 +34,7 @@ class Segment(NamedTuple):
     timezone: str
     ticks: TickSource
     draw: Draw
+    arrivals: Arrivals | None
 
 
 class Period(NamedTuple):
@@ -41,6 +44,15 @@ class Period(NamedTuple):
     fires_from_ms: int
     to_ms: int
     schedule_id: str
+
+
+class Fire(NamedTuple):
+    """One instant of a schedule: its run, or why it has none; `is_tick` is false for a run that no tick asked for."""
+
+    tick_ms: int
+    run: Run | None
+    is_tick: bool
+    skip: Skip | None
 
 
 class Timeline:
@@ -67,7 +79,7 @@ class Timeline:
     def _work_out_configs(self) -> list[tuple[int, dict[str, Any]]]:
         fields = {name: getattr(self.task, name) for name in CHANGEABLE}
         configs = [(0, fields)]
-        for instant, change in sorted(self.task.changes, key=lambda item: item[0]):
+        for instant, change in sorted(self.task.changes, key=itemgetter(0)):
             fields = fields | dict(change)
             configs.append((to_ms(instant), fields))
         return configs
@@ -87,9 +99,10 @@ class Timeline:
         for (start, fields), end in zip(self._configs, starts[1:], strict=True):
             low, high = max(start, period.fires_from_ms), min(end, period.to_ms)
             if low < high:
-                cron, timezone = fields["cron"], fields["timezone"]
-                ticks, draw = sources.get(cron, timezone), self._draw(fields)
-                yield Segment(low, high, number, period.schedule_id, cron, timezone, ticks, draw)
+                cron, timezone = fields["cron"], self.timezone_at(number, low)
+                ticks, late, schedule = sources.get(cron, timezone), self.task.lateness, period.schedule_id
+                arrivals = None if late is None else Arrivals(late, schedule, low, high, ticks)
+                yield Segment(low, high, number, schedule, cron, timezone, ticks, self._draw(fields), arrivals)
 
     def _draw(self, fields: dict[str, Any]) -> Draw:
         kinds = tuple(fields["mix"])
@@ -105,6 +118,16 @@ class Timeline:
         """Return the changeable fields as they stand."""
         return self._configs[max(bisect_right(self._config_starts, now_ms) - 1, 0)][1]
 
+    def timezone_at(self, period: int, now_ms: int) -> str:
+        """Return the zone of the schedule of a period: UTC once the task was enabled again, until it is changed."""
+        from_ms = self.periods[period].from_ms
+        named: list[str] = [
+            change["timezone"]
+            for instant, change in sorted(self.task.changes, key=itemgetter(0))
+            if "timezone" in change and to_ms(instant) <= now_ms and (period == 0 or to_ms(instant) >= from_ms)
+        ]
+        return named[-1] if named else (self.task.timezone if period == 0 else "UTC")
+
     def period_at(self, now_ms: int) -> int | None:
         """Return the number of the enabled period, or None while there is no schedule."""
         for number, period in enumerate(self.periods):
@@ -116,28 +139,37 @@ class Timeline:
         """Return the segment whose schedule is in force at an instant."""
         return next((s for s in self.segments if s.from_ms <= instant_ms < s.to_ms), None)
 
-    def _run(self, segment: Segment, tick_ms: int) -> Run | None:
-        """Return the run of a tick, or None when the tick was skipped."""
+    def _fire(self, segment: Segment, tick_ms: int) -> Fire:
+        """Return what came of an instant of a schedule."""
+        is_tick = self.task.runs is None or _is_tick(segment, tick_ms)
+        fate = segment.arrivals.fate(tick_ms) if segment.arrivals else tick_ms
+        if isinstance(fate, str):
+            return Fire(tick_ms, None, is_tick, fate)
+        run = self._run(segment, tick_ms, fate)
+        return Fire(tick_ms, run, is_tick, None if run else "refused")
+
+    def _run(self, segment: Segment, tick_ms: int, triggered_ms: int) -> Run | None:
+        """Return the run of a tick, or None when the source refused to make one."""
         bits = seeded_random.hash_128(tick_ms.to_bytes(8, "big"), self.seed)
         if self.task.runs is not None:
             stated = self._stated.get(tick_ms)
             return self._stated_run(segment, tick_ms, bits, stated) if stated else None
         if (bits >> 104) < self._skip_below:
             return None
-        return draw_run(segment.draw, segment.schedule_id, tick_ms, bits)
+        return draw_run(segment.draw, segment.schedule_id, tick_ms, triggered_ms, bits)
 
     def _stated_run(self, segment: Segment, tick_ms: int, bits: int, stated: SimRun) -> Run:
         low = stated.duration_ms
         draw = Draw((stated.kind,), (_UNIT,), *(segment.draw[2:4] if low is None else (low, 0)), 0, (0, 0))
-        run = draw_run(draw, segment.schedule_id, tick_ms, bits)
+        triggered_ms = to_ms(stated.inserted_at) if stated.inserted_at else tick_ms
+        run = draw_run(draw, segment.schedule_id, tick_ms, triggered_ms, bits)
         return run._replace(run_id=stated.run_id or run.run_id, is_test=stated.is_test)
 
-    def fires(self, from_ms: int, to_ms_: int) -> Iterator[tuple[int, Run | None, bool]]:
-        """Yield (instant, run or None, whether the cron asked for it) in [from, to), oldest first."""
+    def fires(self, from_ms: int, to_ms_: int) -> Iterator[Fire]:
+        """Yield what came of each instant of a schedule in [from, to), oldest first."""
         for segment in self.segments:
             for tick_ms in self._instants(segment, from_ms, to_ms_):
-                is_tick = self.task.runs is None or _is_tick(segment, tick_ms)
-                yield tick_ms, self._run(segment, tick_ms), is_tick
+                yield self._fire(segment, tick_ms)
 
     def _instants(self, segment: Segment, from_ms: int, to_ms_: int) -> list[int]:
         low, high = max(segment.from_ms, from_ms), min(segment.to_ms, to_ms_)
@@ -157,22 +189,22 @@ class Timeline:
             yield from self._segment_back(segment, now_ms, since_ms)
 
     def _segment_back(self, segment: Segment, now_ms: int, since_ms: int) -> Iterator[Run]:
-        if self.task.runs is not None:
-            instants = self._instants(segment, since_ms, now_ms + 1)
-            yield from self._listed(segment, reversed(instants), now_ms)
-            return
-        low, high = max(segment.from_ms, since_ms), min(segment.to_ms, now_ms + 1)
-        if low >= high:
-            return
-        first, last = (segment.ticks.index_at(-(-bound // SECOND)) for bound in (low, high))
-        seconds = segment.ticks.seconds
-        yield from self._listed(segment, (seconds[i] * SECOND for i in range(last - 1, first - 1, -1)), now_ms)
-
-    def _listed(self, segment: Segment, instants: Iterator[int], now_ms: int) -> Iterator[Run]:
-        for tick_ms in instants:
-            run = self._run(segment, tick_ms)
+        for tick_ms, triggered_ms in self._triggered_back(segment, now_ms, since_ms):
+            run = self._run(segment, tick_ms, triggered_ms)
             if run is not None and run.listed_ms <= now_ms:
                 yield run
+
+    def _triggered_back(self, segment: Segment, now_ms: int, since_ms: int) -> Iterator[tuple[int, int]]:
+        """Yield (tick, instant of the trigger) of a segment's ticks since an instant, newest first."""
+        low, high = max(segment.from_ms, since_ms), min(segment.to_ms, now_ms + 1)
+        if self.task.runs is not None:
+            yield from ((ms, ms) for ms in reversed(self._stated_ms) if low <= ms < segment.to_ms)
+        elif segment.arrivals is not None:
+            yield from segment.arrivals.back(now_ms, low)
+        elif low < high:
+            first, last = (segment.ticks.index_at(-(-bound // SECOND)) for bound in (low, high))
+            seconds = segment.ticks.seconds
+            yield from ((seconds[i] * SECOND, seconds[i] * SECOND) for i in range(last - 1, first - 1, -1))
 
     def window(self, now_ms: int) -> list[Run]:
         """Return what `recent_runs` shows: at most five runs of seven days of the current schedule."""
@@ -188,14 +220,21 @@ class Timeline:
 
     def find(self, run_id: str, now_ms: int) -> Run | None:
         """Return the run with an id, if it has been inserted by now."""
-        inserted_ms = seeded_random.run_id_time(run_id)
-        if self.task.runs is not None:
-            found = (run for _, run, _ in self.fires(0, now_ms + 1) if run and run.run_id == run_id)
-            return next(found, None)
+        # A stated run may have an id of any form, and an ordinary id carries the instant of the insertion.
+        inserted_ms = now_ms if self.task.runs is not None else seeded_random.run_id_time(run_id)
         if inserted_ms is None or inserted_ms > now_ms:
             return None
-        near = self.fires(inserted_ms - MAX_INSERT_LAG_MS, inserted_ms + 1)
-        return next((run for _, run, _ in near if run and run.run_id == run_id), None)
+        least_ms = 0 if self.task.runs is not None else inserted_ms - MAX_INSERT_LAG_MS
+        for segment in self.segments:
+            for tick_ms, triggered_ms in self._triggered_back(
+                segment, inserted_ms, 0 if segment.arrivals else least_ms
+            ):
+                if triggered_ms < least_ms:
+                    break
+                run = self._run(segment, tick_ms, triggered_ms)
+                if run is not None and run.run_id == run_id and run.inserted_ms <= now_ms:
+                    return run
+        return None
 
 
 def _is_tick(segment: Segment, instant_ms: int) -> bool:

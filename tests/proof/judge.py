@@ -1,6 +1,6 @@
 """The verdict: what the warehouse says of a simulated world against that world's ground truth.
 
-No polling here. Every count that must be zero is a field of `Verdict` that `faults` names.
+No polling here, and no SQL (questions.py). Every count that must be zero is named in `Verdict.faults`.
 """
 
 import csv
@@ -14,145 +14,9 @@ from pipelines.simulator.time_units import to_ms
 from pipelines.transform.build import build
 from pipelines.transform.checks import run_checks
 from pipelines.transform.load_models import Model, load_models
+from tests.proof.questions import COMPARED, LOAD_TRUTH, MUST_BE_ZERO, NUMBERS, SCOPE
 from tests.proof.world import World
 from tests.support.ground_truth import Truth, truth_of
-
-LOAD_TRUTH = """
-create or replace temp table truth_runs as
-from read_csv('{runs}', header = false, columns = {{
-    run_id: 'VARCHAR', task_id: 'VARCHAR', created_at: 'TIMESTAMPTZ', started_at: 'TIMESTAMPTZ', outcome: 'VARCHAR',
-    compute_cents: 'DECIMAL(38,20)', invocation_cents: 'DECIMAL(38,20)'
-}});
-create or replace temp table truth_ticks as
-from read_csv('{ticks}', header = false, columns = {{
-    task_id: 'VARCHAR', tick_at: 'TIMESTAMPTZ', run_id: 'VARCHAR'
-}});
-"""
-
-# The warehouse answers for a task from its first observed run on, until a minute before the last good look at it
-# (lists lag), or until it was seen to be gone.
-SCOPE = """
-create or replace temp table scope as
-select
-    task_id,
-    observed_from_at as from_at,
-    coalesce(deleted_at, observed_until_at - interval 60 seconds) as until_at
-from core.tasks
-where observed_from_at is not null;
-
-create or replace temp table existed as
-select t.*
-from truth_runs as t
-inner join scope as s
-    on s.task_id = t.task_id
-    and t.created_at >= s.from_at
-    and t.created_at < s.until_at;
-
-create or replace temp table counted_missing as
-select m.task_id, m.tick_at, g.cause
-from core.missing_runs as m
-inner join core.coverage_gaps as g
-    on g.gap_id = m.gap_id
-where m.recovered_run_id is null;
-
-create or replace temp table surplus as
-select m.*, t.tick_at is not null as is_skipped_tick
-from counted_missing as m
-left join truth_ticks as t
-    on t.task_id = m.task_id
-    and t.tick_at = m.tick_at
-anti join truth_runs as r
-    on r.task_id = m.task_id
-    and r.created_at = m.tick_at;
-
-create or replace temp table days as
-with counts as (
-
-    select task_id, created_at::date as date, 1 as existed, 0 as observed, 0 as missing, 0 as surplus from existed
-    union all
-    select r.task_id, r.created_at::date, 0, 1, 0, 0
-    from core.runs as r
-    inner join existed as e on e.run_id = r.run_id
-    union all
-    select task_id, tick_at::date, 0, 0, 1, 0 from counted_missing
-    union all
-    select task_id, tick_at::date, 0, 0, 0, 1 from surplus
-
-)
-
-select
-    task_id,
-    date,
-    sum(existed) as existed,
-    sum(observed) as observed,
-    sum(missing) as missing,
-    sum(surplus) as surplus
-from counts
-group by all;
-"""
-
-COMPARED = ("missing_run_facts", "coverage_daily", "tick_runs", "schedule_adherence")
-
-NUMBERS = {
-    "task_count": "select count(*) from core.tasks",
-    "existed_count": "select count(*) from existed",
-    "observed_count": "select count(*) from core.runs where run_id in (select run_id from existed)",
-    "recovered_count": "select count(*) from core.runs where found_by <> 'window'",
-    "missing_count": "select count(*) from counted_missing",
-    **{
-        f"missing_{cause}_count": f"select count(*) from counted_missing where cause = '{cause}'"
-        for cause in ("window_overflow", "seven_day_cut", "schedule_replaced", "source_outage", "not_polled")
-    },
-    "surplus_skipped_count": "select count(*) from surplus where is_skipped_tick",
-    "surplus_reconfigured_count": "select count(*) from surplus where not is_skipped_tick",
-    "day_count": "select count(*) from days",
-    "exact_day_count": "select count(*) from days where existed = observed + missing",
-    "surplus_day_count": "select count(*) from days where surplus > 0 and existed = observed + missing - surplus",
-    "judged_tick_count": "select count(*) from marts.schedule_adherence where status <> 'unobservable'",
-    "unobservable_tick_count": "select count(*) from marts.schedule_adherence where status = 'unobservable'",
-    "missed_tick_count": "select count(*) from marts.schedule_adherence where status = 'missed'",
-    "late_tick_count": "select count(*) from marts.schedule_adherence where status = 'late'",
-    "cents": "select coalesce(sum(total_cents), 0) from core.runs",
-}
-
-MUST_BE_ZERO = {
-    "lost_unseen": """
-        from existed as e
-        anti join core.runs as r on r.run_id = e.run_id
-        anti join counted_missing as m on m.task_id = e.task_id and m.tick_at = e.created_at""",
-    "counted_twice": """
-        from core.runs as r
-        inner join counted_missing as m on m.task_id = r.task_id and m.tick_at = r.created_at""",
-    "invented": "from core.runs as r anti join truth_runs as t on t.run_id = r.run_id and t.task_id = r.task_id",
-    "days_that_do_not_add_up": "from days where existed <> observed + missing - surplus",
-    "wrong_cents": """
-        from core.runs as r
-        inner join truth_runs as t on t.run_id = r.run_id
-        where r.is_final
-            and (r.compute_cents <> t.compute_cents or r.invocation_cents <> t.invocation_cents
-                or r.total_cents <> t.compute_cents + t.invocation_cents or r.outcome <> t.outcome)""",
-    "missed_that_ran": """
-        from marts.schedule_adherence as a
-        inner join truth_runs as t on t.task_id = a.task_id and t.created_at = a.tick_at
-        where a.status = 'missed'""",
-    "missed_that_was_not_due": """
-        from marts.schedule_adherence as a
-        anti join truth_ticks as t on t.task_id = a.task_id and t.tick_at = a.tick_at
-        where a.status = 'missed'""",
-    "on_time_that_did_not_run": """
-        from marts.schedule_adherence as a
-        left join truth_runs as t on t.run_id = a.run_id and t.task_id = a.task_id and t.created_at = a.tick_at
-        where a.status = 'on_time'
-            and (t.started_at is null or t.started_at > a.tick_at + interval 60 seconds)""",
-    "late_that_was_not": """
-        from marts.schedule_adherence as a
-        left join truth_runs as t on t.run_id = a.run_id and t.task_id = a.task_id
-        where a.status = 'late' and (t.run_id is null or t.started_at <= a.tick_at + interval 60 seconds)""",
-    "complete_days_with_a_hole": """
-        from marts.coverage_daily as c
-        inner join days as d on d.task_id = c.task_id and d.date = c.date
-        where c.coverage_status = 'complete' and d.existed <> d.observed""",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +41,7 @@ def judge(world: World, until: datetime, *, has_checks: bool = True) -> Verdict:
     blocking = [check.name for check in run_checks(world.con, models) if check.blocks] if has_checks else []
     _load_truth(world, truth_of(world.simulator, until))
     world.con.execute(SCOPE)
+    _allow_offsets(world)
     numbers = {name: _one(world, query) for name, query in NUMBERS.items()}
     faults = {name: int(_one(world, f"select count(*) {query}")) for name, query in MUST_BE_ZERO.items()}
     faults["wrong_cents_of_unfinished"] = _wrong_unfinished(world)
@@ -204,14 +69,35 @@ def _load_truth(world: World, truth: Truth) -> None:
     runs, ticks = world.folder / "truth_runs.csv", world.folder / "truth_ticks.csv"
     with runs.open("w", newline="") as file:
         csv.writer(file).writerows(
-            (r.run_id, r.task_id, r.created_at, r.started_at, r.outcome, r.compute_cents, r.invocation_cents)
+            (
+                r.run_id,
+                r.task_id,
+                r.created_at,
+                r.started_at,
+                r.outcome,
+                r.compute_cents,
+                r.invocation_cents,
+                r.listed_at,
+            )
             for r in truth.runs
         )
     with ticks.open("w", newline="") as file:
-        csv.writer(file).writerows((t.task_id, t.tick_at, t.run_id) for t in truth.ticks)
+        csv.writer(file).writerows((t.task_id, t.tick_at, t.status, t.reason) for t in truth.ticks)
     world.con.execute(LOAD_TRUTH.format(runs=runs, ticks=ticks))
     runs.unlink()
     ticks.unlink()
+
+
+def _allow_offsets(world: World) -> None:
+    """State how late a run may start and be on time: a minute, and where a schedule has an offset, that and more.
+
+    How much more the product allows is its own rule; a run that starts within a minute is never late.
+    """
+    spread_s = max((task.lateness.spread_s for task in world.fleet.tasks if task.lateness), default=None)
+    most_s = 60 if spread_s is None else 120 + spread_s
+    world.con.execute(
+        f"set variable on_time_at_least = interval 60 seconds; set variable on_time_at_most = interval {most_s} seconds"
+    )
 
 
 def _wrong_unfinished(world: World) -> int:

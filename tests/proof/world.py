@@ -4,7 +4,7 @@ What the warehouse then says is judged in judge.py.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -20,7 +20,7 @@ from pipelines.load.session import Loader
 from pipelines.recoup.client import RecoupClient
 from pipelines.schedule import poll_interval
 from pipelines.settings import Settings
-from pipelines.simulator import Fault, Fleet, Simulator, SimulatorTransport
+from pipelines.simulator import Fault, Fleet, Lateness, Simulator, SimulatorTransport
 from pipelines.simulator.seeded_random import Dice
 
 # A pipeline opens its file for each poll. Left open over thousands of polls, each takes longer than the one before.
@@ -151,3 +151,35 @@ def only(fleet: Fleet, names: Collection[str]) -> Fleet:
     """Return a fleet of those tasks alone whose cadence (the first word of their title) is named."""
     chosen = [task for task in fleet.tasks if task.title.split()[0].lower() in names]
     return Fleet(chosen, seed=fleet.seed, start=fleet.start)
+
+
+def made_late(fleet: Fleet, start: datetime, days: int) -> Fleet:
+    """Return the fleet with the lateness of the real engine: cron spread, early runs, 10 % late by minutes, stalls.
+
+    About every tenth day all schedules stall together, and about every tenth day a schedule stalls on its own.
+    """
+
+    def stalls(name: str) -> list[tuple[datetime, datetime]]:
+        chance, found = Dice(fleet.seed, name), []
+        for day in range(days):
+            begins = start + day * DAY + timedelta(seconds=chance.below(86_400))
+            ends = begins + timedelta(minutes=chance.between(10, 240))
+            if chance.below(10) == 0:
+                found.append((begins, ends))
+        return found
+
+    common = stalls("stalls of all")
+    tasks = [
+        replace(
+            task,
+            lateness=Lateness(
+                spread_s=60,
+                early_s=30,
+                late_ratio=0.1,
+                late_s=(120, 600),
+                stalls=(*common, *stalls(f"stalls of {task.task_id}")),
+            ),
+        )
+        for task in fleet.tasks
+    ]
+    return Fleet(tasks, seed=fleet.seed, start=fleet.start)

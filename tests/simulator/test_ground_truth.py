@@ -104,7 +104,7 @@ def test_final_runs_have_the_outcome_of_their_status() -> None:
 
 def test_every_tick_of_an_enabled_schedule_ran_or_was_skipped() -> None:
     truth = truth_of(Simulator(busy_fleet(), at(hours=6, minutes=2)))
-    counts = Counter((tick.task_id[0], tick.reason) for tick in truth.ticks)
+    counts = Counter((tick.task_id[0], tick.status) for tick in truth.ticks)
     assert counts["1", "ran"] + counts["1", "skipped"] == 12 * 6 + 1
     assert counts["1", "skipped"] > 0
     assert counts["3", "ran"] == 9 + 6 * 4 - 1 + 1
@@ -140,7 +140,7 @@ def test_stated_runs_are_the_truth_and_other_ticks_were_skipped() -> None:
     sim.set_now(at(hours=3.5))
     truth = truth_of(sim)
     assert [(run.status, run.is_test) for run in truth.runs] == [("FAILED", False), ("COMPLETED", True)]
-    assert [tick.reason for tick in truth.ticks] == ["skipped", "ran", "skipped", "skipped"]
+    assert [tick.status for tick in truth.ticks] == ["skipped", "ran", "skipped", "skipped"]
     assert [run["id"] for run in tasks(sim)[0]["recent_runs"]][0] == "run_by_hand"
     assert get(sim, "/api/tasks/runs", runId="run_by_hand")["runs"][0]["isTest"] is True
 
@@ -235,7 +235,7 @@ def test_the_large_fleet_has_all_cadences_zones_and_lives() -> None:
     assert any(change.get("cron") for task in fleet.tasks for _, change in task.changes)
     truth = truth_of(Simulator(fleet, at(days=1)))
     assert len({run.run_id for run in truth.runs}) == len(truth.runs) > 1000
-    assert {tick.reason for tick in truth.ticks} == {"ran", "skipped"}
+    assert {tick.status for tick in truth.ticks} == {"ran", "skipped"}
 
 
 def test_a_task_of_its_own_id_is_found_among_many() -> None:

@@ -13,13 +13,16 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from pipelines.simulator import Fleet, Simulator
+from pipelines.simulator.arrivals import Skip
 from pipelines.simulator.run_json import list_times
 from pipelines.simulator.run_lifecycle import MAX_LISTING_LAG_MS
 from pipelines.simulator.runs import BASE_CENTS, Run, state_at
 from pipelines.simulator.statuses import MEANINGS
-from pipelines.simulator.time_units import from_ms, to_ms
-from pipelines.simulator.timeline import Timeline
+from pipelines.simulator.time_units import MINUTE, from_ms, to_ms
+from pipelines.simulator.timeline import Fire, Timeline
 
+# No run appears longer before its tick.
+MAX_EARLY_MS = MINUTE
 _BASE, _NOTHING = Decimal(repr(BASE_CENTS)), Decimal(0)
 
 
@@ -43,16 +46,22 @@ class TruthRun(NamedTuple):
     is_test: bool
     is_visible_window: bool
     is_tagged: bool
+    inserted_at: datetime
     listed_at: datetime
 
 
 class TruthTick(NamedTuple):
-    """One instant at which an enabled schedule had to fire, and whether it did."""
+    """One instant at which an enabled schedule had to fire, and what came of it.
+
+    pending: its run had not appeared by the instant of the truth. `reason` says why a tick was skipped.
+    """
 
     task_id: str
     tick_at: datetime
     run_id: str | None
-    reason: Literal["ran", "skipped"]
+    status: Literal["ran", "skipped", "pending"]
+    reason: Skip | None
+    inserted_at: datetime | None
 
 
 class TruthTask(NamedTuple):
@@ -119,23 +128,22 @@ def _task(line: Timeline, until_ms: int) -> TruthTask:
     )
 
 
-def _visible_fires(line: Timeline, until_ms: int) -> Iterator[tuple[int, Run | None, bool]]:
-    for tick_ms, run, is_tick in line.fires(0, until_ms + 1):
-        visible_ms = run.listed_ms if run else tick_ms + MAX_LISTING_LAG_MS
-        if visible_ms <= until_ms:
-            yield tick_ms, run, is_tick
-
-
 def _add_fires(truth: Truth, line: Timeline, until_ms: int) -> None:
     task_id, account_id = line.task.task_id, line.task.account_id
     window = {run.run_id for run in line.window(until_ms)}
-    for tick_ms, run, is_tick in _visible_fires(line, until_ms):
-        at = _instant(tick_ms)
-        if is_tick:
-            run_id = run.run_id if run else None
-            truth.ticks.append(TruthTick(task_id, at, run_id, "ran" if run else "skipped"))
+    for fire in line.fires(0, until_ms + MAX_EARLY_MS):
+        run = fire.run if fire.run and fire.run.listed_ms <= until_ms else None
+        at = _instant(fire.tick_ms)
+        if fire.is_tick and (run or fire.tick_ms + MAX_LISTING_LAG_MS <= until_ms):
+            truth.ticks.append(_tick(task_id, at, fire, run))
         if run:
             truth.runs.append(_run(run, task_id, account_id, at, until_ms, run.run_id in window))
+
+
+def _tick(task_id: str, at: datetime, fire: Fire, run: Run | None) -> TruthTick:
+    if run:
+        return TruthTick(task_id, at, run.run_id, "ran", None, from_ms(run.inserted_ms))
+    return TruthTick(task_id, at, None, "skipped" if fire.skip else "pending", fire.skip, None)
 
 
 def _run(run: Run, task_id: str, account_id: str, at: datetime, until_ms: int, is_visible: bool) -> TruthRun:
@@ -160,6 +168,7 @@ def _run(run: Run, task_id: str, account_id: str, at: datetime, until_ms: int, i
         run.is_test,
         is_visible,
         state.tagged,
+        from_ms(run.inserted_ms),
         from_ms(run.listed_ms),
     )
 
