@@ -58,16 +58,21 @@ def test_a_schedule_has_one_offset_after_all_its_ticks_and_another_schedule_anot
 
 def test_an_early_run_is_listed_before_its_tick_and_a_late_one_only_after_its_insertion() -> None:
     for run_at, inserted_at in ((at(hours=1), at(minutes=59, seconds=35)), (at(hours=1), at(hours=1, minutes=9))):
-        runs = (SimRun(created_at=at(minutes=55)), SimRun(created_at=run_at, inserted_at=inserted_at))
+        runs = (
+            SimRun(created_at=at(minutes=55)),
+            SimRun(created_at=run_at, inserted_at=inserted_at, run_id="run_hand"),
+        )
         sim = one_task(cron="*/5 * * * *", runs=runs)
         sim.set_now(inserted_at)
         assert minutes(sim) == [55]
+        get(sim, "/api/tasks/runs", runId="run_hand", status=500)
         sim.set_now(inserted_at + LISTED)
         assert minutes(sim) == [60, 55]
         newest = recent(sim)[0]
         assert newest["createdAt"] == "2026-08-17T01:00:00.000Z"
         assert inserted_at < datetime.fromisoformat(newest["updatedAt"])
-        assert get(sim, "/api/tasks/runs", runId=newest["id"])["runs"][0]["createdAt"] == newest["createdAt"]
+        assert get(sim, "/api/tasks/runs", runId="run_hand")["runs"][0]["createdAt"] == newest["createdAt"]
+        assert [run.run_id for run in truth_of(sim).runs if run.is_visible_window][-1] == "run_hand"
 
 
 def test_drawn_runs_come_up_to_half_a_minute_early_or_minutes_late() -> None:
@@ -86,17 +91,18 @@ def test_windows_show_what_the_truth_says_was_inserted_whatever_was_asked_before
     options: dict[str, Any] = {"spread_s": 10, "early_s": 30, "late_ratio": 0.3}
     instants = [at(days=2, seconds=seconds) for seconds in range(0, 7200, 17)]
     sim, other = quarters(**options), quarters(**options)
-    seen = {now: window(sim, now) for now in reversed(instants)}
+    seen = {now: window(sim, now) for now in instants}
     runs = truth_of(other, at(days=3)).runs
-    for now in instants:
+    for now in reversed(instants):
         shown = sorted((run.created_at for run in runs if run.listed_at <= now), reverse=True)[:5]
         assert [datetime.fromisoformat(text) for text in seen[now]] == shown
         assert window(other, now) == seen[now]
     assert any(shown and datetime.fromisoformat(shown[0]) > now for now, shown in seen.items()), "some are early"
 
 
-def test_after_a_stall_one_late_run_comes_and_the_ticks_that_passed_never_make_one() -> None:
-    sim = quarters(stalls=((at(hours=1, seconds=-1), at(hours=1, minutes=17)),))
+@pytest.mark.parametrize("seconds", [-1, 0.1])
+def test_after_a_stall_one_late_run_comes_and_the_ticks_that_passed_never_make_one(seconds: float) -> None:
+    sim = quarters(stalls=((at(hours=1, seconds=seconds), at(hours=1, minutes=17)),))
     sim.set_now(at(hours=1, minutes=16))
     assert minutes(sim) == [55, 50, 45, 40, 35]
     sim.set_now(at(hours=1, minutes=17) + LISTED)
