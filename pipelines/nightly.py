@@ -57,8 +57,6 @@ def build_and_check(
         apply_core(con)
         load_pending(Loader.of(con, settings))
         apply_budgets(con, settings)
-        apply_budgets(con, settings)
-        apply_budgets(con, settings)
         report = build(
             con,
             models=models,

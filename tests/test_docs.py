@@ -30,8 +30,6 @@ README = ROOT / "README.md"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 TABLES = ROOT / "warehouse" / "README.md"
 EXAMPLE = ROOT / ".env.example"
-# Its prose still names modules as they were called before they moved.
-MENDED_ELSEWHERE = ROOT / "pipelines" / "simulator"
 # Files that prose may name although they are not here: a user's own file, the examples of a model's two files.
 OUTSIDE_FILES = {"question.sql", "x.sql", "x.yml"}
 FILE_NAME = re.compile(r"(?<![\w./<>*{-])[\w./-]+\.(?:py|sql|yml|md)\b(?!\()")
@@ -64,8 +62,6 @@ def models() -> tuple[Model, ...]:
 
 def written_for_people(path: Path) -> list[str]:
     """The texts of a file that people read: all of a document, the comments and docstrings of code."""
-    if path.parent == MENDED_ELSEWHERE:
-        return []
     text = path.read_text(errors="replace")
     if path.suffix == ".py":
         return [*_docstrings(text), *_comments(text)]

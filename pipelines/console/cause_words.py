@@ -7,4 +7,5 @@ CAUSE_WORDS = {
     "schedule_replaced": "hidden by a replaced schedule",
     "source_outage": "hidden by a source outage",
     "not_polled": "while nobody polled",
+    "rejected": "seen, but not readable",
 }

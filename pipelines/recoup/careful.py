@@ -66,7 +66,7 @@ class CarefulReader:
         self.rejects: list[Reject] = []
         self.unknown_keys: dict[str, str] = {}
 
-    def read(self, declared: Any, raw: bytes, at: str, owner: Owner = Owner()) -> Kept | None:  # noqa: B008 - frozen
+    def read(self, declared: Any, raw: bytes, at: str, owner: Owner = Owner()) -> Kept | None:
         """Return what can be kept of an object; None when its identity or its time cannot be read."""
         raw = repaired(raw)
         try:

@@ -50,7 +50,7 @@ changes as (
     asof left join (
         select task_id, observed_at
         from core.task_observations
-        where verdict != 'unknown'
+        where verdict not in ('unknown', 'rejected')
     ) as looks
         on looks.task_id = versions.task_id
         and looks.observed_at < versions.valid_from

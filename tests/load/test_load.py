@@ -10,7 +10,6 @@ import pytest
 from pipelines.archive.store import PollEnd
 from pipelines.recoup import fast_contract
 from tests.support.bodies import NOON, LoadHarness, body, iso, run, runs_body, task
-from tests.support.bodies import NOON, LoadHarness, body, iso, run, runs_body, task
 
 HOUR = timedelta(hours=1)
 
@@ -73,7 +72,7 @@ def test_money_is_exact(harness: LoadHarness) -> None:
 def test_one_bad_run_costs_itself_alone(harness: LoadHarness) -> None:
     bad = run("run_bad", status=["a secret of owner@label.example"])
     good = task(runs=[run("run_1"), bad, run("run_3")])
-    row = harness.poll(NOON, [good, task(7, title="x", runs=[run("run_4")]), task("task_3", runs=[run("run_5")])])
+    row = harness.poll(NOON, [good, task(id=7, title="x", runs=[run("run_4")]), task("task_3", runs=[run("run_5")])])
     assert sorted(r["run_id"] for r in harness.rows("from core.runs")) == ["run_1", "run_3", "run_5"]
     rejects = harness.rows("select path, level, task_id, run_id, reason, raw from core.quarantine order by path")
     assert [(r["path"], r["level"], r["task_id"], r["run_id"]) for r in rejects] == [

@@ -33,8 +33,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:
-    """A harness with Dagster's real storage, after one night."""
+    """A harness with Dagster's real storage and a budget, after one night."""
     with stored_harness() as harness:
+        budget = "account_id,monthly_budget_usd,warn_ratio\n*,7.50,\n"
+        harness.settings.layout.budgets_file.write_text(budget)
         yield harness, harness.execute("nightly", write_report=write_report)
 
 

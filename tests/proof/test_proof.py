@@ -10,8 +10,6 @@ import pytest
 
 from pipelines.simulator import Fault, Fleet, SimRun, SimTask
 from tests.proof.judge import Verdict, judge
-from tests.proof.world import HOUR, Details, Pace, World, only
-from tests.proof.world import HOUR, Pace, World, only
 from tests.proof.world import HOUR, Details, Pace, World, made_late, only
 from tests.support.large_fleet import large_fleet
 

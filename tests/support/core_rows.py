@@ -75,7 +75,7 @@ def _whole(con: Connection, table: str, row: Row) -> dict[str, Any]:
         case "task_versions":
             return {"version_number": 1, "is_enabled": True, "is_current": row.get("valid_to") is None} | dict(row)
         case "coverage_gaps":
-            return {"cause": "window_overflow"} | dict(row)
+            return {"cause": "window_overflow", "is_provisional": False} | dict(row)
         case "build_context":
             return {"as_of_at": AS_OF, "reporting_timezone": "UTC"} | dict(row)
         case _:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from pipelines.database.sql_text import Row
 from pipelines.report.page import render
-from pipelines.report.queries import Answers, Row, ask
+from pipelines.report.queries import Answers, ask
 from pipelines.report.vega_bundle import javascript
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, core_database
 

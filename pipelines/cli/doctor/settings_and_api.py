@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, place
+from pipelines.console.number_format import count, shown_path
 from pipelines.demo.simulated_api import KEY
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.recoup.client import RecoupClient
@@ -58,7 +58,7 @@ def examine_budgets(settings: Settings) -> Finding:
         budgets = read_budgets(settings)
     except BadSettings as error:
         return Finding("fail", "budgets", str(error))
-    where = place(settings.budgets_path)
+    where = shown_path(settings.budgets_path)
     return Finding(
         "ok", "budgets", f"{count(len(budgets), 'budget')} in {where}" if budgets else f"none; they stand in {where}"
     )
