@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.simulator.time_units import to_ms
+from pipelines.simulator.time_units import to_ms, trigger_text
 
 JSON_TYPE = "application/json"
 TASKS_PATH = "/api/tasks"
@@ -193,7 +193,9 @@ def _duplicate_task(tasks: Tasks) -> None:
 def _duplicate_run(tasks: Tasks) -> None:
     """Repeat the newest run in an older state: the one with the later updatedAt is right."""
     for run in _newest_run(tasks):
-        older = copy.deepcopy(run) | {"status": "QUEUED", "updatedAt": run["createdAt"]}
+        # Not the creation: a run that is inserted early was updated before that.
+        before = trigger_text(to_ms(datetime.fromisoformat(run["updatedAt"])) - 1)
+        older = copy.deepcopy(run) | {"status": "QUEUED", "updatedAt": before}
         older |= {"costInCents": 0, "baseCostInCents": 0, "durationMs": 0}
         for name in ("startedAt", "finishedAt", "version", "metadata", "output", "error", "attempts"):
             older.pop(name, None)

@@ -1,1 +1,1 @@
-"""The proof over simulated months: nothing is lost unseen. The world here, the verdict in judge.py."""
+"""The proof over simulated months: nothing is lost unseen. The world is in world.py, the verdict in judge.py."""

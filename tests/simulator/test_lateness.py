@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.simulator import Lateness, SimRun, Simulator
+from pipelines.simulator import Fault, Lateness, SimRun, Simulator
 from tests.support.ground_truth import TruthTick, truth_of
 from tests.support.simulator_helpers import START, at, get, one_task, recent, tasks
 
@@ -175,3 +175,11 @@ def test_a_zone_named_after_enabling_again_holds() -> None:
 def test_stated_runs_take_their_insertion_from_themselves() -> None:
     with pytest.raises(ValueError, match="inserted_at"):
         one_task(runs=(), lateness=Lateness())
+
+
+def test_the_older_copy_of_an_early_run_is_older() -> None:
+    sim = one_task(cron="0 * * * *", runs=(SimRun(created_at=at(hours=1), inserted_at=at(minutes=59, seconds=35)),))
+    sim.add_fault(Fault(kind="duplicate_run"))
+    sim.set_now(at(minutes=59, seconds=45))
+    run, older = recent(sim)
+    assert older["updatedAt"] < run["updatedAt"] < run["createdAt"]
