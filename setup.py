@@ -10,6 +10,6 @@ setup(
         "pipelines.orchestrate": ["*.yaml"],
         "pipelines.publish": ["*.yaml"],
         "pipelines.report": ["templates/*"],
-        "pipelines.sql": ["**/*.csv", "**/*.sql", "**/*.txt", "**/*.yml"],
+        "pipelines.sql": ["**/*.csv", "**/*.md", "**/*.sql", "**/*.txt", "**/*.yml"],
     },
 )

@@ -29,7 +29,8 @@ Ignored = Annotated[Opaque, "ignored"]
 Word = Annotated[str, Field(strict=True)]
 Text = Word | None
 Lifetime = Word | float | None
-Identifier = Annotated[str, Field(strict=True, min_length=1, max_length=512)]
+# One plain word: prose or an address in its place would be published as an id.
+Identifier = Annotated[str, Field(strict=True, max_length=512, pattern=r"^[\w.:+/-]+$")]
 # When something was or happened, and when something will be or was entered by hand: no run can be of another century.
 Instant = Annotated[AwareDatetime, Field(strict=True), "past"]
 Stamp = Annotated[AwareDatetime, Field(strict=True), "any time"]

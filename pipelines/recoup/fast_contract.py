@@ -75,14 +75,15 @@ def _constrained(inner: Any, metadata: tuple[Any, ...]) -> Any:
 
 def _constraint(limit: Any) -> msgspec.Meta:
     match limit:
-        case annotated_types.MinLen(least):
-            return msgspec.Meta(min_length=least)
         case annotated_types.MaxLen(most):
             return msgspec.Meta(max_length=most)
         case annotated_types.Ge(least) if isinstance(least, int | float):
             return msgspec.Meta(ge=least)
         case annotated_types.Le(most) if isinstance(most, int | float):
             return msgspec.Meta(le=most)
+    if pattern := getattr(limit, "pattern", None):
+        # In Python, which msgspec asks, "$" stands before a last line break as well; in pydantic it does not.
+        return msgspec.Meta(pattern=str(pattern).replace("$", r"\Z"))
     raise TypeError(f"{limit}: fast_contract.py has no msgspec constraint for it yet")
 
 

@@ -97,7 +97,7 @@ CORRUPTIONS = [
     ("core.polls.deletions_are_withheld", "update core.polls set deletions_withheld_count = 11"),
     ("core.polls.polls_are_stale", "update core.polls set finished_at = '2026-08-19T09:59:59Z'"),
     ("core.quarantine.last_poll_met_rejects", "insert into core.quarantine values "
-     "('p1', 1, 'tasks[0]', 'task', null, null, 'odd', '{}')"),
+     "('p1', 1, 'tasks[0]', 'task', null, null, null, 'odd', '{}')"),
     ("core.schema_changes.last_poll_met_new_keys", "insert into core.schema_changes values "
      "('tasks[].new', 'key', 'VARCHAR', now(), 'p1', 1)"),
     ("marts.failure_rates_daily.failure_rates_differ_from_runs", "update marts.failure_rates_daily "
