@@ -1,7 +1,8 @@
 """One line of a batch: a task or a run with where it stood, as NDJSON that sql/flatten/02 and 03 read.
 
-Members: "n" response number, "i" position in it, "o" asked at; of a task "h" hash, "w" how many runs its window held,
-"u" the fields that it did not tell, "t" the task; of a run "k" the kind of the answer, "r" the run.
+Members: "n" response number, "i" position in it, "o" asked at, "c" 1 when the object is canonical; of a task "h" hash,
+"w" how many runs its window held, "u" the fields that it did not tell, "t" the task; of a run "k" the kind of the
+answer, "r" the run.
 """
 
 from collections.abc import Sequence
@@ -27,20 +28,21 @@ class Line:
     task_hash: str = ""
     window_count: int | None = None
     untold: Sequence[str] = ()
+    is_canonical: bool = False
 
     @classmethod
     def new(cls, stored: Stored, passed: Passed, task_hash: str = "") -> "Line":
         """Return the line of an object that passed the gate."""
-        asked_at = stored.requested_at.isoformat()
         return cls(
             stored.number,
             passed.index,
-            asked_at,
+            stored.requested_at.isoformat(),
             passed.raw,
             stored.kind,
             task_hash,
             passed.window_count,
             passed.untold,
+            passed.is_canonical,
         )
 
     @classmethod
@@ -49,15 +51,15 @@ class Line:
         parts = members(written)
         head = (int(parts["n"]), int(parts["i"]), text_of(parts["o"]))
         if "r" in parts:
-            return cls(*head, parts["r"], Kind(text_of(parts["k"])))
+            return cls(*head, parts["r"], Kind(text_of(parts["k"])), is_canonical=parts["c"] == b"1")
         window_count = msgspec.json.decode(parts["w"], type=int | None)
         untold = [text_of(name) for name in elements(parts["u"])]
-        return cls(*head, parts["t"], Kind.TASKS, text_of(parts["h"]), window_count, untold)
+        return cls(*head, parts["t"], Kind.TASKS, text_of(parts["h"]), window_count, untold, parts["c"] == b"1")
 
     def written(self, passed: Passed | None = None) -> bytes:
         """Write the line; of what `passed` a second reading, and still with what the first one said of the window."""
         line = self if passed is None else self._read_again(passed)
-        head = head_of(line.number, line.index, line.asked_at)
+        head = head_of(line.number, line.index, line.asked_at) + b',"c":%d' % line.is_canonical
         if line.kind is not Kind.TASKS:
             return b'%b,"k":"%b","r":%b}\n' % (head, line.kind.encode(), _one_line(line.raw))
         window = b"null" if line.window_count is None else b"%d" % line.window_count
@@ -75,7 +77,7 @@ class Line:
     def _read_again(self, passed: Passed) -> "Line":
         held = passed.window_count if self.window_count is None else self.window_count
         untold = sorted({*self.untold, *passed.untold})
-        return replace(self, raw=passed.raw, window_count=held, untold=untold)
+        return replace(self, raw=passed.raw, window_count=held, untold=untold, is_canonical=True)
 
 
 def head_of(number: int, index: int, asked_at: str) -> bytes:

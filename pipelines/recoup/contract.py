@@ -28,7 +28,7 @@ Opaque = Annotated[
 Ignored = Annotated[Opaque, "ignored"]
 Word = Annotated[str, Field(strict=True)]
 Text = Word | None
-Lifetime = Word | float | None
+Lifetime = Word | Annotated[float, Field(strict=True, allow_inf_nan=False)] | None
 # One plain word: prose or an address in its place would be published as an id.
 Identifier = Annotated[str, Field(strict=True, max_length=512, pattern=r"^[\w.:+/-]+$")]
 # When something was or happened, and when something will be or was entered by hand: no run can be of another century.

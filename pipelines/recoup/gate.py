@@ -24,7 +24,7 @@ _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One object to be loaded. `window_count` and `untold` are set when it was read field by field.
+    """One object to be loaded. The rest is set when it was read field by field: it is canonical then.
 
     `window_count` tells how many runs its window held; `untold` names the fields of a task that it did not tell.
     """
@@ -33,6 +33,7 @@ class Passed:
     raw: bytes
     window_count: int | None = None
     untold: Sequence[str] = ()
+    is_canonical: bool = False
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ def gate_carefully(index: int, raw: bytes, kind: Kind, received_at: datetime, ga
     gated.rejects += reader.rejects
     gated.unknown_keys |= reader.unknown_keys
     if kept is not None:
-        gated.passed.append(Passed(index, kept.raw, kept.window_count, tuple(kept.untold)))
+        gated.passed.append(Passed(index, kept.raw, kept.window_count, tuple(kept.untold), is_canonical=True))
 
 
 def _note_unknown_keys(declared: Any, raw: bytes, path: str, unknown: dict[str, str]) -> None:

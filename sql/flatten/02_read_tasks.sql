@@ -14,7 +14,7 @@ from read_json(
     format = 'newline_delimited',
     maximum_object_size = getvariable('largest_line'),
     columns = {
-        n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', h: 'VARCHAR', w: 'INTEGER', u: 'VARCHAR[]',
+        n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', c: 'INTEGER', h: 'VARCHAR', w: 'INTEGER', u: 'VARCHAR[]',
         t: '{task_type}'
     }
 );

@@ -17,7 +17,7 @@ from read_json(
     getvariable('stage_file'),
     format = 'newline_delimited',
     maximum_object_size = getvariable('largest_line'),
-    columns = {n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', k: 'VARCHAR', r: '{run_type}'}
+    columns = {n: 'INTEGER', i: 'INTEGER', o: 'TIMESTAMPTZ', c: 'INTEGER', k: 'VARCHAR', r: '{run_type}'}
 )
 -- The listing mixes all kinds of runs of the account; only those of the kind that windows show are scheduled tasks.
 where k = 'run'
