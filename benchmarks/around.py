@@ -22,7 +22,7 @@ from benchmarks.shape import OBSERVED, Truth, make_task
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.paths import Layout
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import Request
+from pipelines.recoup.endpoints import Request, Response
 from pipelines.settings import Settings
 from pipelines.simulator import Fleet, Simulator, serve
 
@@ -107,7 +107,7 @@ def fetch() -> list[tuple[str, Taken]]:
         answers = list(client.get_many([Request.tasks(f"account_{number}") for number in range(ACCOUNTS)]))
     taken = Taken(time.perf_counter() - started, time.process_time() - cpu, 0)
     server.shutdown()
-    if [answer.status for answer in answers] != [200] * ACCOUNTS:
+    if not all(isinstance(answer, Response) and answer.status == 200 for answer in answers):
         raise SystemExit("the server of the benchmark did not answer")
     return [("fetch", taken), ("fetch_floor", Taken(ACCOUNTS * ANSWER_SECONDS / settings.concurrency, 0, 0))]
 

@@ -10,7 +10,8 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── ChecksFailed            blocking checks failed; nothing was published             exit 8
 ├── PublishRefused          the copy did not verify; the previous one stays           exit 9
 ├── NothingPublished        there is no published file to read yet                    exit 10
-└── ReportFailed            the data are published, the report about them is not      exit 11
+├── ReportFailed            the data are published, the report about them is not      exit 11
+└── PartialPoll             some accounts did not answer; what the others told is in  exit 12
 """
 
 
@@ -78,3 +79,9 @@ class ReportFailed(RecoupError):
     """The data are published, but the report about them was not written."""
 
     exit_code = 11
+
+
+class PartialPoll(RecoupError):
+    """Some accounts did not answer; what the others told is loaded."""
+
+    exit_code = 12

@@ -5,6 +5,7 @@ Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names
 """
 
 import ipaddress
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,7 @@ class PrivateColumn(StrEnum):
     ENV_USER = "env_user"
 
 
+UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -69,6 +71,12 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("account_ids", "artist_account_ids", "task_ids")
+    @classmethod
+    def _distinct_uuids(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        # As the API writes them: an id in capitals is answered, and then equals no id in the answer.
+        return tuple(dict.fromkeys(_uuid(position, value) for position, value in enumerate(values, start=1)))
 
     @field_validator("api_key", "privacy_key", "budgets_file", mode="before")
     @classmethod
@@ -123,6 +131,13 @@ class Settings(BaseSettings):
                 for fault in error.errors()
             )
             raise BadSettings(f"{faults}. See .env.example for every variable and its form") from error
+
+
+def _uuid(position: int, value: str) -> str:
+    if not UUID.fullmatch(value):
+        form = "848cd58d-700f-4b38-ab4c-d9f52a1b2c3d"
+        raise ValueError(f"holds no UUID at position {position}; write ids like {form}, comma-separated")
+    return value.lower()
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ import zstandard
 
 from pipelines.atomic_write import write_whole
 from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
-from pipelines.recoup.endpoints import Kind, Response
+from pipelines.recoup.endpoints import Kind, NoAnswer, Response
 
 SIDE_BY_SIDE = 8
 
@@ -47,6 +47,29 @@ class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     size: int
     body_hash: str
 
+    @property
+    def account_id(self) -> str | None:
+        """The account that was asked for; None for the key's own."""
+        return dict(self.params).get("account_id")
+
+
+class Unanswered(msgspec.Struct, frozen=True, tag_field="event", tag="unanswered"):
+    """A request of tasks that got no usable answer, and why; what the other accounts answered is loaded."""
+
+    number: int
+    kind: Kind
+    request: str
+    params: list[tuple[str, str]]
+    error_kind: str
+    error_message: str
+    given_up_at: datetime
+    tries: int
+
+    @property
+    def account_id(self) -> str | None:
+        """The account that was asked for; None for the key's own."""
+        return dict(self.params).get("account_id")
+
 
 class PollEnd(msgspec.Struct, frozen=True, tag_field="event", tag="finished"):
     """Last line of a ledger; a ledger without it was interrupted."""
@@ -64,6 +87,7 @@ class PollRecord:
 
     start: PollStart
     responses: list[Stored] = field(default_factory=list)
+    unanswered: list[Unanswered] = field(default_factory=list)
     end: PollEnd | None = None
 
     @property
@@ -71,8 +95,14 @@ class PollRecord:
         """Sorts by start of the poll."""
         return self.start.poll_id
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next request, in the order of the ledger."""
+        return len(self.responses) + len(self.unanswered) + 1
 
-_LEDGER_LINE = msgspec.json.Decoder(PollStart | Stored | PollEnd)
+
+Event = PollStart | Stored | Unanswered | PollEnd
+_LEDGER_LINE = msgspec.json.Decoder(Event)
 
 
 class PollWriter:
@@ -97,7 +127,7 @@ class PollWriter:
         """Archive several bodies side by side (syncing waits for the disk), then write their ledger lines at once."""
         with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(1, len(answers)))) as pool:
             hashes = list(pool.map(lambda answer: self._archive.keep(answer.body), answers))
-        first = len(self.record.responses) + 1
+        first = self.record.next_number
         stored = [
             Stored(
                 number=number,
@@ -117,13 +147,29 @@ class PollWriter:
         self.record.responses += stored
         return stored
 
+    def add_unanswered(self, failed: NoAnswer) -> Unanswered:
+        """Note in the ledger that a request got no answer, so that a rebuild knows it too."""
+        event = Unanswered(
+            number=self.record.next_number,
+            kind=failed.request.kind,
+            request=failed.request.label,
+            params=list(failed.request.params),
+            error_kind=type(failed.error).__name__,
+            error_message=str(failed.error),
+            given_up_at=failed.given_up_at,
+            tries=failed.tries,
+        )
+        self._append(event)
+        self.record.unanswered.append(event)
+        return event
+
     def finish(self, end: PollEnd) -> PollRecord:
         """Close the ledger; only now may the poll be loaded."""
         self._append(end)
         self.record.end = end
         return self.record
 
-    def _append(self, *events: PollStart | Stored | PollEnd) -> None:
+    def _append(self, *events: Event) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
         try:
             os.write(descriptor, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
@@ -162,6 +208,8 @@ class Archive:
                 record = PollRecord(event)
             elif record is not None and isinstance(event, Stored):
                 record.responses.append(event)
+            elif record is not None and isinstance(event, Unanswered):
+                record.unanswered.append(event)
             elif record is not None and isinstance(event, PollEnd):
                 record.end = event
         return record
@@ -192,7 +240,7 @@ class Archive:
             part.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
 
 
-def _events(path: Path) -> Iterator[PollStart | Stored | PollEnd]:
+def _events(path: Path) -> Iterator[Event]:
     for line in path.read_bytes().split(b"\n"):
         try:
             yield _LEDGER_LINE.decode(line)

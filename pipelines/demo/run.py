@@ -42,14 +42,17 @@ SILENT_OUTAGE_DAY, DOWN_DAY = 5, 10
 
 def run(settings: Settings) -> None:
     """Poll, build, check, publish and sum up. Raises whatever ended that."""
+    polled = None
     if settings.api_key is None:
         _simulated(settings)
     else:
         click.echo(f"Polling {settings.api_url} with your RECOUP_API_KEY.")
         with working("asking the API") as steps:
-            night.nightly(settings, clock=utc_now, progress=steps.count)
+            polled = night.nightly(settings, clock=utc_now, progress=steps.count).poll
     click.echo("")
     print_summary(settings)
+    if polled:
+        polled.raise_partial()
 
 
 def forget(settings: Settings) -> None:

@@ -4,7 +4,7 @@ What bodies mean belongs to load/; the network to recoup/client.py.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,7 +23,7 @@ from pipelines.load.rebuild import rebuild_locked
 from pipelines.load.session import Loader, LoadSession
 from pipelines.progress import Progress
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import Request, Response
+from pipelines.recoup.endpoints import NoAnswer, Request, Response
 from pipelines.recoup.envelope import kind_of
 from pipelines.schedule.poll_interval import measure, write_state
 from pipelines.settings import Settings, is_loopback
@@ -44,7 +44,7 @@ def poll(
     """Poll once and load the result into the work file, under the writer's lock.
 
     Raises the error that ended the poll, after it was written into core.polls as failed; BadSettings, with nothing
-    done, rather than mix real with simulated data.
+    done, rather than mix real with simulated data. An account that did not answer only makes the poll partial.
     """
     if not load_files:
         refuse_mixing(settings)
@@ -68,9 +68,9 @@ def poll(
                 note = None
                 if load_files:
                     session.stage(_archived_files(load_files, writer, clock))
+                    _raise_first(session.found.unreadable)
                 else:
                     note = _take_answers(settings, client, session, writer, clock, progress)
-                _refuse_unreadable(session)
             except RecoupError as error:
                 record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
                 loader.load(record)
@@ -84,11 +84,6 @@ def poll(
             rebuild_locked(warehouse, settings)
             summary = _summary_of(warehouse, settings, writer.poll_id)
     return summary
-
-
-def _refuse_unreadable(session: LoadSession) -> None:
-    for _, error in session.found.unreadable:
-        raise error
 
 
 def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:
@@ -120,17 +115,33 @@ def _take_answers(
 ) -> str | None:
     requests = task_requests(settings)
     with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
-        session.stage(_archived(own.get_many(requests), len(requests), writer, progress))
+        failed: dict[int, RecoupError] = {}
+        session.stage(_archived(own.get_many(requests), len(requests), writer, failed, progress))
+        if not session.found.answers:
+            _raise_first(failed | session.found.unreadable)
         return recover(session, writer, own, settings, clock) if settings.run_details == "auto" else None
 
 
 def _archived(
-    responses: Iterable[Response], expected: int, writer: PollWriter, progress: Progress | None
+    answers: Iterable[Response | NoAnswer],
+    expected: int,
+    writer: PollWriter,
+    failed: dict[int, RecoupError],
+    progress: Progress | None,
 ) -> Iterator[Stored]:
-    for done, response in enumerate(responses, start=1):
-        yield writer.add(response)
+    for done, answer in enumerate(answers, start=1):
+        if isinstance(answer, Response):
+            yield writer.add(answer)
+        else:
+            failed[writer.add_unanswered(answer).number] = answer.error
         if progress:
             progress("asking the API", done, expected)
+
+
+def _raise_first(failed: Mapping[int, RecoupError]) -> None:
+    """Raise what became of the first request that brought no list of tasks, if there is one."""
+    if failed:
+        raise failed[min(failed)]
 
 
 def load_pending(loader: Loader) -> bool:

@@ -25,8 +25,15 @@ from pipelines.recoup.gate import Gated, gate
 # Large enough that planning SQL does not count, small enough that the batches in flight fit into little memory.
 BATCH_BYTES = 16 * 1024 * 1024
 SMALLEST_BUFFER = 1024 * 1024
-# The API's database answers at most this many rows, silently: exactly so many tasks may be a cut list.
-ROW_CAP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """A list of tasks that could be read: whose (None: the key's own account, or a file), and how many objects."""
+
+    number: int
+    account_id: str | None
+    object_count: int
 
 
 @dataclass(slots=True)
@@ -36,18 +43,15 @@ class Staged:
     object_count: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
     unknown_keys: dict[str, str] = field(default_factory=dict)
-    full_responses: list[int] = field(default_factory=list)
-    empty_responses: list[int] = field(default_factory=list)
-    unreadable: list[tuple[Stored, BadPayload]] = field(default_factory=list)
+    answers: list[TaskAnswer] = field(default_factory=list)
+    unreadable: dict[int, BadPayload] = field(default_factory=dict)
     waiting: list["Batch"] = field(default_factory=list)
 
     def count(self, stored: Stored, objects: int) -> None:
         """Count the objects of an answer; an empty or a full list of tasks may not be what it looks like."""
         self.object_count += objects
-        if stored.kind is Kind.TASKS and objects == ROW_CAP:
-            self.full_responses.append(stored.number)
-        if stored.kind is Kind.TASKS and not objects:
-            self.empty_responses.append(stored.number)
+        if stored.kind is Kind.TASKS:
+            self.answers.append(TaskAnswer(stored.number, stored.account_id, objects))
 
     def note(self, number: int, gated: Gated) -> None:
         """Note what the gate did not let pass, and what it does not know."""
@@ -60,9 +64,8 @@ class Staged:
         self.object_count += other.object_count
         self.rejects += other.rejects
         self.unknown_keys |= other.unknown_keys
-        self.full_responses += other.full_responses
-        self.empty_responses += other.empty_responses
-        self.unreadable += other.unreadable
+        self.answers += other.answers
+        self.unreadable |= other.unreadable
 
 
 @dataclass(slots=True)
@@ -103,7 +106,7 @@ class BatchReader:
                     self._task_lines(stored, found) if stored.kind is Kind.TASKS else self._run_lines(stored, found)
                 )
             except BadPayload as error:
-                found.unreadable.append((stored, error))
+                found.unreadable[stored.number] = error
 
     def _task_lines(self, stored: Stored, found: Staged) -> Iterator[bytes]:
         hashes = self._index.get(stored.body_hash)

@@ -13,8 +13,12 @@ import msgspec
 
 from pipelines.archive.store import PollRecord
 from pipelines.database.connection import Connection, insert_rows
+from pipelines.errors import PartialPoll
 from pipelines.load.batches import Staged
 from pipelines.recoup.endpoints import Kind
+
+# A message is read in one line; core.polls.unanswered_account_ids has all accounts.
+MOST_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class PollSummary:
     source: str
     is_full_scope: bool
     account_count: int
+    unanswered_account_count: int = 0
+    unanswered_account_ids: Sequence[str] = ()
     request_count: int
     http_statuses: Mapping[str, int] = field(default_factory=dict)
     response_bytes: int
@@ -41,6 +47,7 @@ class PollSummary:
     quarantined_count: int = 0
     suspect_task_count: int = 0
     suspect_reasons: Sequence[str] = ()
+    suspect_account_ids: Sequence[str] = ()
     deleted_task_count: int = 0
     deletions_withheld_count: int = 0
     missing_run_count: int = 0
@@ -50,26 +57,68 @@ class PollSummary:
     error_kind: str | None = None
     error_message: str | None = None
 
+    def raise_partial(self) -> None:
+        """Raise PartialPoll when an account did not answer; to be called after all that follows a poll."""
+        if self.status == "partial":
+            raise PartialPoll(self.error_message)
 
-def poll_summary(record: PollRecord) -> PollSummary:
-    """Return the row of a poll of which nothing is loaded, as its ledger tells it."""
+
+def poll_summary(record: PollRecord, found: Staged | None = None) -> PollSummary:
+    """Return the row of a poll of which nothing is loaded, as its ledger and what staging found tell it."""
     start, end, responses = record.start, record.end, record.responses
+    unanswered = _unanswered(record, found or Staged())
+    accounts = {account for account, _ in unanswered}
+    status, error_kind, error_message = _how_it_ended(record, unanswered)
     return PollSummary(
         poll_id=start.poll_id,
         started_at=start.started_at,
         finished_at=end.finished_at if end else None,
-        status="succeeded" if end and end.is_ok else "failed",
+        status=status,
         source=start.source,
         is_full_scope=start.is_full_scope,
         account_count=max(1, len(start.account_ids)),
-        request_count=len(responses),
-        http_statuses=dict(sorted(Counter(str(stored.status or "none") for stored in responses).items())),
+        unanswered_account_count=len(accounts),
+        unanswered_account_ids=sorted(filter(None, accounts)),
+        request_count=len(responses) + len(record.unanswered),
+        http_statuses=_http_statuses(record),
         response_bytes=sum(stored.size for stored in responses),
         details_call_count=sum(stored.kind is not Kind.TASKS for stored in responses),
         recovery_note=end.recovery_note if end else None,
-        error_kind=end.error_kind if end else "Interrupted",
-        error_message=end.error_message if end else "the poll was killed before it ended; nothing of it was loaded",
+        error_kind=error_kind,
+        error_message=error_message,
     )
+
+
+def _unanswered(record: PollRecord, found: Staged) -> list[tuple[str | None, str]]:
+    """Return the account and the error of each request of tasks that brought no list, in the order of the ledger."""
+    failed = [(each.number, each.account_id, each.error_message) for each in record.unanswered]
+    failed += [
+        (stored.number, stored.account_id, str(found.unreadable[stored.number]))
+        for stored in record.responses
+        if stored.number in found.unreadable
+    ]
+    return [(account_id, message) for _, account_id, message in sorted(failed, key=lambda each: each[0])]
+
+
+def _how_it_ended(
+    record: PollRecord, unanswered: Sequence[tuple[str | None, str]]
+) -> tuple[str, str | None, str | None]:
+    end = record.end
+    if end is None:
+        return "failed", "Interrupted", "the poll was killed before it ended; nothing of it was loaded"
+    if not end.is_ok or not unanswered:
+        return "succeeded" if end.is_ok else "failed", end.error_kind, end.error_message
+    accounts = len({account for account, _ in unanswered})
+    told = "; ".join(message for _, message in unanswered[:MOST_TOLD])
+    more = f"; and {len(unanswered) - MOST_TOLD} more" if len(unanswered) > MOST_TOLD else ""
+    asked = max(1, len(record.start.account_ids))
+    message = f"{accounts} of {asked} accounts did not answer, the rest is loaded: {told}{more}"
+    return "partial", PartialPoll.__name__, message
+
+
+def _http_statuses(record: PollRecord) -> dict[str, int]:
+    statuses = [str(stored.status or "none") for stored in record.responses] + ["none"] * len(record.unanswered)
+    return dict(sorted(Counter(statuses).items()))
 
 
 def mark_running(con: Connection, record: PollRecord) -> None:
@@ -121,6 +170,20 @@ def _response_rows(record: PollRecord) -> list[dict[str, Any]]:
             "body_hash": stored.body_hash,
         }
         for stored in record.responses
+    ] + [
+        {
+            "poll_id": record.poll_id,
+            "response_number": failed.number,
+            "kind": failed.kind,
+            "request": failed.request,
+            "http_status": None,
+            "requested_at": failed.given_up_at,
+            "received_at": failed.given_up_at,
+            "tries_count": failed.tries,
+            "body_bytes": 0,
+            "body_hash": "",
+        }
+        for failed in record.unanswered
     ]
 
 

@@ -22,7 +22,7 @@ from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import PollSummary, poll_summary, stage_rejects, write_poll
 from pipelines.load.sql_steps import run_flatten, set_variables
 from pipelines.load.stage import Stager
-from pipelines.load.suspect_polls import suspect_reasons
+from pipelines.load.suspect_polls import Suspicion, judge_answers
 from pipelines.recoup.believable import Believable
 from pipelines.recoup.endpoints import Kind
 from pipelines.settings import Settings
@@ -52,7 +52,7 @@ class LoadSession:
         return self._stager.found
 
     def stage(self, responses: Iterable[Stored]) -> None:
-        """Read responses into the stage as they are archived. One that is not what is documented is noted in `found`."""
+        """Read responses into the stage as they are archived; `found` tells which of them are unreadable."""
         self._stager.stage(responses)
         if self._has("stage.tasks where len(untold) > 0"):
             run_flatten(self._con, "07_keep_untold")
@@ -92,7 +92,7 @@ class LoadSession:
         stage_rejects(self._con, self.found)
         self._con.execute("begin")
         try:
-            summary = self._merge(replace(poll_summary(record), quarantined_count=len(self.found.rejects)))
+            summary = self._merge(replace(poll_summary(record, self.found), quarantined_count=len(self.found.rejects)))
             write_poll(self._con, record, summary, self.found)
             self._con.execute("commit")
         except BaseException:
@@ -102,7 +102,7 @@ class LoadSession:
 
     def _merge(self, summary: PollSummary) -> PollSummary:
         tasks_before, runs_before = self._sizes()
-        reasons, missing = self._merge_tasks()
+        suspicion, missing = self._merge_tasks()
         if self._has("stage.runs"):
             self._merge_runs()
         if self._has("core.missing_runs where recovered_run_id is null"):
@@ -110,24 +110,27 @@ class LoadSession:
         tasks_after, runs_after = self._sizes()
         return replace(
             summary,
-            status="suspect" if reasons else summary.status,
-            suspect_reasons=reasons,
+            status="suspect" if suspicion.reasons and summary.status == "succeeded" else summary.status,
+            suspect_reasons=suspicion.reasons,
+            suspect_account_ids=suspicion.account_ids,
             missing_run_count=missing,
             new_task_count=tasks_after - tasks_before,
             new_run_count=runs_after - runs_before,
             **self._tallies(),
         )
 
-    def _merge_tasks(self) -> tuple[list[str], int]:
+    def _merge_tasks(self) -> tuple[Suspicion, int]:
         """Merge tasks with their versions, deletions and gaps; return why the poll is suspect and the runs missed."""
         run_flatten(self._con, "10_observe_tasks")
         if self._has("stage.tasks"):
             run_flatten(self._con, "11_upsert_tasks")
         if self._has("stage.unchanged"):
             run_flatten(self._con, "12_touch_unchanged_tasks")
-        reasons = suspect_reasons(self._con, self._start, self.found)
-        if self._start.is_full_scope and not reasons:
-            self._delete_absent()
+        suspicion = judge_answers(self._con, self._start, self.found)
+        if self._start.is_full_scope:
+            run_flatten(self._con, "13_find_absent_tasks")
+            if self._has("lacking"):
+                run_flatten(self._con, "14_mark_deleted")
         if self._has("core.coverage_gaps where is_provisional"):
             run_flatten(self._con, "14_settle_rejected")
         missing = record_gaps(self._con)
@@ -135,13 +138,7 @@ class LoadSession:
         if self._has("stage.rejects where level = 'run'"):
             run_flatten(self._con, "17_count_rejected")
             missing += self._count("rejected_runs")
-        return reasons, missing
-
-    def _delete_absent(self) -> None:
-        set_variables(self._con, accept_deletions=self._start.accept_deletions, polled_accounts=self._start.account_ids)
-        run_flatten(self._con, "13_find_absent_tasks")
-        if self._has("absent"):
-            run_flatten(self._con, "14_mark_deleted")
+        return suspicion, missing
 
     def _merge_runs(self) -> None:
         """Merge staged runs with their tags and attempts."""

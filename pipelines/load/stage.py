@@ -40,9 +40,10 @@ class Stager:
         self.found = Staged()
 
     def stage(self, responses: Iterable[Stored]) -> None:
-        """Stage what tasks and runs were answered. Raises BadPayload when one answer is not what the API documents.
+        """Stage what tasks and runs were answered; a list of tasks that cannot be read is noted in `found`.
 
-        Responses may still be arriving: large answers are read while the next ones are fetched and archived.
+        Raises BadPayload when an answer about runs is not what the API documents. Responses may still be arriving:
+        large answers are read while the next ones are fetched and archived.
         """
         runs: list[Stored] = []
         self._stage(_tasks(responses, runs))

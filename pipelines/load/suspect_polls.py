@@ -1,47 +1,53 @@
-"""When a poll is not to be believed: an outage upstream looks like emptiness, with status 200.
+"""Which answers of a poll are not to be believed: an outage upstream looks like emptiness, with status 200.
 
-A suspect poll is loaded, but marks nothing deleted and claims no zero runs. Verdicts per task are SQL's.
+Doubt is per account: it deletes nothing there and claims no zero runs. Verdicts per task are SQL's.
 """
+
+from dataclasses import asdict, dataclass, replace
+
+import msgspec
 
 from pipelines.archive.store import PollStart
 from pipelines.database.connection import Connection
-from pipelines.load.batches import Staged
+from pipelines.database.sql_text import first_row, statement
+from pipelines.load.batches import Staged, TaskAnswer
+from pipelines.load.sql_steps import run_flatten, set_variables
 
-# A schedule deleted upstream looks like an outage for ever; after so long it no longer taints the whole poll.
-UNKNOWN = """
-select
-    count(*) filter (where t.unknown_since_at > o.observed_at - core.window_length()),
-    count(*) filter (where o.is_unknown),
-    count(*)
-from observed as o
-inner join core.tasks as t
-    on t.task_id = o.task_id
-"""
-
-# An account that had tasks and answers none: scope checks fail closed, silently.
-EMPTIED = """
-select count(*)
-from core.tasks
-where deleted_at is null
-    and task_id not in (select task_id from observed)
-    and case when len(?::varchar[]) > 0 then list_contains(?::varchar[], account_id) else true end
-"""
+# The API's database answers at most this many rows, silently: exactly so many tasks may be a cut list.
+ROW_CAP = 1000
+# An outage of the look-up behind an account's list ends within hours. An account without tasks for two days, and in
+# more than one poll, has none; doubted for ever, its tasks would never end.
+EMPTY_DAYS = 2
 
 
-def suspect_reasons(con: Connection, start: PollStart, found: Staged) -> list[str]:
-    """Return why this poll is suspect; empty when it is not. Runs after the tasks were merged."""
-    fresh, unknown, seen = con.execute(UNKNOWN).fetchone() or (0, 0, 0)
-    reasons = []
-    if fresh:
-        reasons.append("lookup_failed_or_empty")
-    if fresh and unknown >= 3 and unknown * 5 >= seen:
-        reasons.append("many_tasks_empty")
-    if any(reject.level == "task" and reject.task_id is None for _, reject in found.rejects):
-        reasons.append("unreadable_objects")
-    if found.full_responses:
-        reasons.append("row_cap_reached")
-    if found.empty_responses and start.is_full_scope:
-        emptied = con.execute(EMPTIED, [start.account_ids, start.account_ids]).fetchone()
-        if emptied and emptied[0]:
-            reasons.append("account_empty")
-    return reasons
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Why a poll is suspect, and of which accounts; both empty when it is not."""
+
+    reasons: list[str]
+    account_ids: list[str]
+
+
+def judge_answers(con: Connection, start: PollStart, found: Staged) -> Suspicion:
+    """Judge the answers account by account, for the deletions to come. Runs after the tasks were merged."""
+    set_variables(
+        con,
+        task_answers=msgspec.json.encode([asdict(answer) for answer in _with_owners(con, found)]).decode(),
+        is_full_scope=start.is_full_scope,
+        accept_deletions=start.accept_deletions,
+        row_cap=ROW_CAP,
+        empty_days=EMPTY_DAYS,
+    )
+    run_flatten(con, "13_judge_answers")
+    signs = first_row(con.execute(statement("flatten", "13_suspicion")))
+    account_ids = signs.pop("account_ids")
+    return Suspicion([reason for reason, is_seen in signs.items() if is_seen], account_ids)
+
+
+def _with_owners(con: Connection, found: Staged) -> list[TaskAnswer]:
+    """Return the answers; an empty one that named no account once for each account that it may speak for."""
+    nameless = next((answer for answer in found.answers if answer.account_id is None and not answer.object_count), None)
+    if nameless is None:
+        return found.answers
+    owners = con.execute(statement("flatten", "13_own_accounts")).fetchall()
+    return [*found.answers, *(replace(nameless, account_id=owner) for (owner,) in owners)]

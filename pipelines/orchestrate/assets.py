@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines.ingest.poll_words import headline, warnings
 from pipelines.load.poll_rows import PollSummary
 from pipelines.nightly import refuse_failed
 from pipelines.orchestrate.resources import Pipeline, told_in_one_line
@@ -50,10 +51,11 @@ def core_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
         with told_in_one_line():
             summary = pipeline.poll()
             row_counts = pipeline.row_counts("core")
-        context.log.info(
-            f"poll {summary.poll_id} {summary.status}: {summary.task_count} tasks, "
-            f"{summary.new_run_count} new runs, {summary.missing_run_count} missing"
-        )
+        context.log.info(f"{headline(summary)} ({summary.poll_id})")
+        # What some accounts told is loaded, so the step did its work; the next poll asks all of them again.
+        partial = [summary.error_message] if summary.status == "partial" else []
+        for warning in [*partial, *warnings(summary)]:
+            context.log.warning(warning)
         for model in tables:
             more = _poll_metadata(summary) if model.name == "polls" else {}
             yield _result(model, row_counts[model.key], more)

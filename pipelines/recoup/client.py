@@ -16,25 +16,25 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from pipelines.clock import Clock, utc_now
-from pipelines.errors import BadPayload, BadSettings, Refused, Unreachable
-from pipelines.recoup.endpoints import Request, Response
-from pipelines.recoup.response_errors import Again, check_status, transport_failure
+from pipelines.errors import BadPayload, BadSettings, RecoupError, Refused, Unreachable
+from pipelines.recoup.endpoints import NoAnswer, Request, Response
+from pipelines.recoup.response_errors import Again, KeyRefused, check_status, transport_failure
+from pipelines.recoup.retry_pause import pause_before_next_try
 from pipelines.settings import Settings, is_loopback
 
 CONNECT_SECONDS = 10
-LONGEST_WAIT_SECONDS = 120
-LONGEST_BACKOFF_SECONDS = 30
 # A server that sends a byte now and then never meets the read time-out, so a whole transfer has a limit as well.
 TRANSFER_TIMEOUTS = 10
 MEGABYTE = 1_000_000
 ERROR_BODY_BYTES = 64_000
+# After so many requests in a row without an answer the rest is tried once each, or an outage would take hours.
+PATIENCE = 4
 
 # Reading the trusted certificates takes longer than a whole poll of the simulator, so once per process.
 _tls = cache(httpx.create_ssl_context)
-_BACKOFF = wait_exponential_jitter(initial=1, max=LONGEST_BACKOFF_SECONDS, jitter=1)
 
 
 @dataclass(slots=True)
@@ -115,26 +115,38 @@ class RecoupClient:
         """
         return self._get(_Call(request, most_tries=most_tries))
 
-    def get_many(self, requests: Iterable[Request]) -> Iterator[Response]:
-        """Send requests side by side; yield the answers in request order, at most `concurrency` waiting at once.
+    def get_many(self, requests: Iterable[Request]) -> Iterator[Response | NoAnswer]:
+        """Send requests side by side; yield what came of each in request order, at most `concurrency` waiting at once.
 
-        The first failure, in that order, is raised as `get` does (Refused, Unreachable or BadPayload); what is
-        still under way is given up.
+        Raises the first KeyRefused or BadSettings, in that order: no other request would fare better. What is still
+        under way is then given up.
         """
         stopping, waiting = threading.Event(), iter(requests)
-        window: deque[Future[Response]] = deque()
+        window: deque[tuple[_Call, Future[Response]]] = deque()
+        failures = 0
 
         def start(count: int) -> None:
-            window.extend(self._start(_Call(request, stopping)) for request in islice(waiting, count))
+            tries = 1 if failures >= PATIENCE else None
+            calls = [_Call(request, stopping, tries) for request in islice(waiting, count)]
+            window.extend((call, self._start(call)) for call in calls)
 
         try:
             start(self._settings.concurrency)
             while window:
-                answer = window.popleft().result()
+                answer = self._result(*window.popleft())
+                failures = failures + 1 if isinstance(answer, NoAnswer) else 0
                 start(1)  # before the caller archives this one, which waits for the disk
                 yield answer
         finally:
             stopping.set()
+
+    def _result(self, call: _Call, future: Future[Response]) -> Response | NoAnswer:
+        try:
+            return future.result()
+        except (KeyRefused, BadSettings):
+            raise
+        except RecoupError as error:
+            return NoAnswer(call.request, error, self._clock(), call.tries)
 
     def _start(self, call: _Call) -> Future[Response]:
         """Run a call in a thread of its own: a daemon, so that a given-up wait never delays the program's end."""
@@ -158,7 +170,7 @@ class RecoupClient:
         headers = {"x-api-key": self._key()}
         retrying = Retrying(
             stop=stop_after_attempt(min(self._settings.max_attempts, call.most_tries or self._settings.max_attempts)),
-            wait=_wait,
+            wait=pause_before_next_try,
             retry=retry_if_exception(lambda error: isinstance(error, Again) and call.refusals < 2),
             sleep=partial(self._pause, call),
             reraise=True,
@@ -185,7 +197,7 @@ class RecoupClient:
         except httpx.RequestError as error:
             raise transport_failure(error, self._settings.timeout_seconds, CONNECT_SECONDS) from error
         except Again as again:
-            call.refusals += again.final is Refused
+            call.refusals += issubclass(again.final, Refused)
             raise
 
     def _send(self, call: _Call, headers: dict[str, str]) -> Response:
@@ -226,10 +238,10 @@ class RecoupClient:
         """Return the key; one that no HTTP header can carry is refused here, for the libraries would print it."""
         secret = self._settings.api_key
         if secret is None:
-            raise Refused("No key to read the API with: set RECOUP_API_KEY (it starts with recoup_sk_)")
+            raise KeyRefused("No key to read the API with: set RECOUP_API_KEY (it starts with recoup_sk_)")
         key = secret.get_secret_value().strip()
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise Refused("RECOUP_API_KEY holds characters that no key has; copy it again, as one line")
+            raise KeyRefused("RECOUP_API_KEY holds characters that no key has; copy it again, as one line")
         return key
 
     @staticmethod
@@ -241,10 +253,3 @@ class RecoupClient:
             if len(start) >= ERROR_BODY_BYTES:
                 break
         return start[:ERROR_BODY_BYTES]
-
-
-def _wait(state: RetryCallState) -> float:
-    """Back off with jitter, and never come before `Retry-After` unless that is out of all reason."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait_seconds if isinstance(error, Again) else 0.0
-    return min(max(_BACKOFF(state), asked), LONGEST_WAIT_SECONDS)

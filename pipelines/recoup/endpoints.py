@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from urllib.parse import quote
 
+from pipelines.errors import RecoupError
+
 TASKS_PATH = "/api/tasks"
 RUNS_PATH = "/api/tasks/runs"
 
@@ -59,6 +61,16 @@ class Request:
         """Path and query, for people and for the ledger."""
         query = "&".join(f"{name}={quote(value, safe='')}" for name, value in self.params)
         return f"{self.path}?{query}" if query else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A request of tasks that got no usable answer: why, and when it was given up. It costs its account alone."""
+
+    request: Request
+    error: RecoupError
+    given_up_at: datetime
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)

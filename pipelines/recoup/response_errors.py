@@ -41,6 +41,10 @@ RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatu
 LATER = "try again later, or check RECOUP_API_URL and the network"
 
 
+class KeyRefused(Refused):
+    """401, or no key to send: no request of this poll can be answered, whichever account it names."""
+
+
 class RunNotFound(Unreachable):
     """The API knows no run of this id. The server has tried for some nine seconds already, so we do not."""
 
@@ -77,8 +81,11 @@ def check_status(request: Request, answer: httpx.Response, start: bytes, now: da
     where, what = f"GET {request.label}", f"{status}{named(phrase)}"
     if status == HTTPStatus.UNAUTHORIZED:
         # A database error in the server's key lookup looks just like a wrong key, so one 401 proves nothing.
-        raise Again(Refused, what, "the key is wrong or expired: set a valid one in RECOUP_API_KEY", 1)
-    if status in (HTTPStatus.FORBIDDEN, HTTPStatus.PAYMENT_REQUIRED):
+        raise Again(KeyRefused, what, "the key is wrong or expired: set a valid one in RECOUP_API_KEY", 1)
+    if status == HTTPStatus.FORBIDDEN:
+        # So does one in the look-up of the accounts that a key may read.
+        raise Again(Refused, what, _refusal(request, status), 1)
+    if status == HTTPStatus.PAYMENT_REQUIRED:
         raise Refused(f"{where}: {what}; {_refusal(request, status)}")
     if phrase in PERMANENT and status >= 500:
         raise Unreachable(f"{where}: {what}; {PERMANENT[phrase]}")

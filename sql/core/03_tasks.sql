@@ -22,6 +22,7 @@ create table if not exists core.tasks (
     is_trigger_lookup_failed boolean,
     first_seen_at timestamptz not null,
     last_seen_at timestamptz not null,
+    absent_since_at timestamptz,
     deleted_at timestamptz,
     observed_from_at timestamptz,
     observed_until_at timestamptz,

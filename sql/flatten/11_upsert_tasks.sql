@@ -126,6 +126,7 @@ select
     i.is_trigger_lookup_failed,
     coalesce(p.first_seen_at, o.observed_at) as first_seen_at,
     o.observed_at as last_seen_at,
+    null::timestamptz as absent_since_at,
     null::timestamptz as deleted_at,
     case
         when not o.is_judged then p.observed_from_at

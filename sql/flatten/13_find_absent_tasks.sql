@@ -1,22 +1,20 @@
--- Tasks that a full, unsuspicious poll no longer shows. Parameter: polled_accounts (empty: the key's own account).
-create or replace temp table absent as
-with scope as (
-
-    select distinct account_id
-    from core.tasks
-    where case
-            when len(getvariable('polled_accounts')) > 0 then list_contains(getvariable('polled_accounts')::varchar[], account_id)
-            else account_id in (select account_id from core.tasks where task_id in (select task_id from observed))
-        end
-
-)
-
+-- Tasks that their account's whole list no longer shows; `absent` are those whose account is believed.
+create or replace temp table lacking as
 select
     t.task_id,
-    count(*) over () as absent_count
+    t.absent_since_at,
+    a.may_delete
 from core.tasks as t
+inner join answered as a
+    on a.account_id = t.account_id
 where t.deleted_at is null
-    and t.account_id in (select account_id from scope)
-    and t.task_id not in (select task_id from observed)
-    -- Every id that a body held was seen, whatever became of the rest.
-    and t.task_id not in (select task_id from stage.rejects where task_id is not null);
+    and not a.is_row_capped
+    and not a.is_incomplete
+    and t.task_id not in (select task_id from present);
+
+create or replace temp table absent as
+select
+    task_id,
+    count(*) over () as absent_count
+from lacking
+where may_delete;

@@ -39,8 +39,12 @@ with found as (
 
 followed as (
 
-    select f.* replace (greatest(f.from_at, g.last_to_at - interval 1 microsecond) as from_at)
+    select
+        f.* replace (greatest(f.from_at, g.last_to_at - interval 1 microsecond) as from_at),
+        t.account_id
     from found as f
+    inner join core.tasks as t
+        on t.task_id = f.task_id
     left join (
         select
             task_id,
@@ -62,7 +66,12 @@ judged as (
             from core.polls as p
             where p.started_at > followed.known_until_at
                 and p.started_at < followed.observed_at
-                and p.status = 'failed'
+                and (
+                    p.status = 'failed'
+                    or list_contains(p.unanswered_account_ids, followed.account_id)
+                    -- The key's own account has no id to be named by.
+                    or p.unanswered_account_count > len(p.unanswered_account_ids)
+                )
         ) or exists (
             select 1
             from core.task_observations as s

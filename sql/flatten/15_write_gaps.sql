@@ -18,7 +18,7 @@ select
     s.timezone,
     len(c.ticks)::integer as runs_missing_count,
     0 as recovered_count,
-    h.observed_at as detected_at,
+    greatest(h.observed_at, getvariable('observed_at')) as detected_at,
     getvariable('poll_id') as detected_poll_id
 from holes as h
 inner join counted_holes as c

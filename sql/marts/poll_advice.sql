@@ -11,7 +11,7 @@ recent_polls as (
 
     select started_at
     from core.polls
-    where status in ('succeeded', 'suspect')
+    where status in ('succeeded', 'suspect', 'partial')
         and source != 'file'
     order by started_at desc
     limit 50

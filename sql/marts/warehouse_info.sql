@@ -10,8 +10,8 @@ polls as (
 
     select
         count(*) as poll_count,
-        count(*) filter (status in ('succeeded', 'suspect')) as loaded_poll_count,
-        max(finished_at) filter (status in ('succeeded', 'suspect')) as polls_until_at,
+        count(*) filter (status in ('succeeded', 'suspect', 'partial')) as loaded_poll_count,
+        max(finished_at) filter (status in ('succeeded', 'suspect', 'partial')) as polls_until_at,
         arg_max(status, (started_at, poll_id)) as last_poll_status,
         arg_max(poll_id, (started_at, poll_id)) as last_poll_id
     from core.polls

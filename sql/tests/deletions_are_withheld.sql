@@ -12,5 +12,5 @@ where deletions_withheld_count > 0
     and poll_id = (
         select max(poll_id)
         from core.polls
-        where status in ('succeeded', 'suspect')
+        where status in ('succeeded', 'suspect', 'partial')
     )

@@ -10,5 +10,5 @@ where status = 'suspect'
     and poll_id = (
         select max(poll_id)
         from core.polls
-        where status in ('succeeded', 'suspect')
+        where status in ('succeeded', 'suspect', 'partial')
     )

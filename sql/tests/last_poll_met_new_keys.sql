@@ -8,5 +8,5 @@ from core.schema_changes
 where first_poll_id = (
     select max(poll_id)
     from core.polls
-    where status in ('succeeded', 'suspect')
+    where status in ('succeeded', 'suspect', 'partial')
 )

@@ -10,5 +10,5 @@ from core.quarantine
 where poll_id = (
     select max(poll_id)
     from core.polls
-    where status in ('succeeded', 'suspect')
+    where status in ('succeeded', 'suspect', 'partial')
 )

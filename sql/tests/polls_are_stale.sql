@@ -6,5 +6,5 @@ select
     max(polls.finished_at) as finished_at
 from core.polls as polls
 cross join core.build_context as context
-where polls.status in ('succeeded', 'suspect')
+where polls.status in ('succeeded', 'suspect', 'partial')
 having max(polls.finished_at) < any_value(context.as_of_at) - interval 26 hours

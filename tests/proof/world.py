@@ -18,6 +18,7 @@ from pipelines.ingest.poll import task_requests
 from pipelines.ingest.recovery import recover
 from pipelines.load.session import Loader
 from pipelines.recoup.client import RecoupClient
+from pipelines.recoup.endpoints import NoAnswer, Response
 from pipelines.schedule import poll_interval
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Lateness, Simulator, SimulatorTransport
@@ -130,7 +131,10 @@ class World:
         transport = SimulatorTransport(self.simulator)
         with RecoupClient(self.settings, clock=clock, transport=transport, sleep=lambda _: None) as client:
             try:
-                writer.add_all(list(client.get_many(task_requests(self.settings))))
+                answers = list(client.get_many(task_requests(self.settings)))
+                if failed := next((each for each in answers if isinstance(each, NoAnswer)), None):
+                    raise failed.error
+                writer.add_all([each for each in answers if isinstance(each, Response)])
                 session.stage(writer.record.responses)
             except RecoupError as error:
                 self.failed_count += 1

@@ -92,6 +92,7 @@ CORRUPTIONS = [
     ("core.missing_runs.missing_runs_seen", "update core.missing_runs set recovered_run_id = null"),
     ("core.missing_runs.runs_recovered_twice", "update core.missing_runs set recovered_run_id = 'r4'"),
     ("core.polls.last_poll_is_suspect", "update core.polls set status = 'suspect'"),
+    ("core.polls.last_poll_is_partial", "update core.polls set status = 'partial'"),
     ("core.polls.last_poll_failed", "insert into core.polls select * replace ('p2' as poll_id, 'failed' as status) "
      "from core.polls"),
     ("core.polls.deletions_are_withheld", "update core.polls set deletions_withheld_count = 11"),
@@ -138,6 +139,7 @@ WARNINGS = {
     "core.runs.relationship_status",
     "core.attempts.accepted_values_status",
     "core.polls.last_poll_is_suspect",
+    "core.polls.last_poll_is_partial",
     "core.polls.last_poll_failed",
     "core.polls.deletions_are_withheld",
     "core.polls.polls_are_stale",

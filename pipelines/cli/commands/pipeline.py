@@ -61,6 +61,7 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
             progress=steps.count,
         )
     tell_poll(summary)
+    summary.raise_partial()
 
 
 @click.command()
@@ -122,6 +123,7 @@ def nightly(clock: Clock) -> None:
     tell_poll(report.poll)
     tell_checks(report.checks)
     tell_snapshot(report.snapshot)
+    report.poll.raise_partial()
 
 
 @click.command()
@@ -146,21 +148,11 @@ def rebuild() -> None:
 
 def tell_poll(summary: "PollSummary") -> None:
     """Say in a line or two what a poll brought, and what is odd about it."""
-    click.echo(
-        f"poll {summary.status}: {count(summary.task_count, 'task')} ({summary.new_task_count:,} new), "
-        f"{count(summary.run_count, 'run')} in view ({summary.new_run_count:,} new), "
-        f"{count(summary.missing_run_count, 'run')} lost since the last poll"
-    )
-    for reason in summary.suspect_reasons:
-        click.echo(f"  suspect: {reason}", err=True)
-    if summary.deletions_withheld_count:
-        click.echo(
-            f"  {summary.deletions_withheld_count:,} tasks vanished at once and are not marked deleted; "
-            "if that is right: recoup-warehouse poll --accept-deletions",
-            err=True,
-        )
-    if summary.quarantined_count:
-        click.echo(f"  {count(summary.quarantined_count, 'reject')} in core.quarantine, with the reason", err=True)
+    from pipelines.ingest.poll_words import headline, warnings
+
+    click.echo(headline(summary))
+    for warning in warnings(summary):
+        click.echo(f"  {warning}", err=True)
 
 
 def tell_checks(results: Sequence["CheckResult"]) -> None:

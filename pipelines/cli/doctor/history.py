@@ -15,6 +15,7 @@ from pipelines.console.number_format import count, span
 from pipelines.database.connection import Connection, Warehouse, open_published
 from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished, WarehouseBusy
+from pipelines.ingest.poll_words import SUSPECT_WORDS
 from pipelines.settings import Settings
 
 LATE = timedelta(hours=26)
@@ -87,10 +88,23 @@ def _troubles(polls: Row) -> Iterator[Finding]:
         yield Finding("fail" if level else "warn", "polls", text, _why(polls) if level else "the last one went well")
     if polls["suspect_count"]:
         text = f"{polls['suspect_count']:,} of {recent} in seven days looked like an outage of the source"
-        yield Finding("warn", "polls", text, "nothing was marked deleted or empty by them; no need to act")
+        yield Finding("warn", "polls", text, _doubts(polls))
+    if polls["partial_count"]:
+        text = f"{polls['partial_count']:,} of {recent} in seven days missed some accounts"
+        is_last = polls["last_status"] == "partial"
+        yield Finding("warn", "polls", text, _why(polls) if is_last else "the last one met all of them")
     if polls["unrecovered_count"]:
         text = f"{polls['unrecovered_count']:,} of {recent} in seven days could not recover runs or details"
         yield Finding("warn", "polls", text, "see recovery_note in core.polls")
+
+
+def _doubts(polls: Row) -> str:
+    """Say what to do about answers that were not believed; an outage passes by itself, the rest does not."""
+    lasting = [reason for reason in polls["last_reasons"] or () if reason in ("account_empty", "row_cap_reached")]
+    if not lasting:
+        return "nothing was marked deleted or empty by them; no need to act"
+    accounts = ", ".join(polls["last_suspect_account_ids"])
+    return f"the last one: {'; '.join(SUSPECT_WORDS[reason] for reason in lasting)} ({accounts})"
 
 
 def _why(polls: Row) -> str:
