@@ -168,7 +168,7 @@ def adherence(answers: Answers) -> Figure:
     return Figure(
         "adherence",
         f"Schedule adherence, {WINDOW}",
-        "Share of due ticks whose run started within 60 s. Least punctual first; days without a due tick are blank. "
+        "Share of due ticks whose run started within two minutes. Least punctual first; days without a due tick are blank. "
         "On time says nothing about success." + part,
         table,
         charts.adherence(drawn, PAGE) if drawn else None,

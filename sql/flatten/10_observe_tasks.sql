@@ -58,6 +58,7 @@ with compared as (
         p.observed_until_at as known_until_at,
         p.window_schedule_id as known_schedule_id,
         p.window_newest_run_at as known_newest_run_at,
+        p.observed_from_at as known_from_at,
         -- An unchanged body repeats its verdict; only a changed one can newly be an outage.
         case
             when not s.is_changed then coalesce(p.last_verdict = 'unknown', false)
@@ -88,7 +89,13 @@ with compared as (
 select
     *,
     not is_unknown and not is_damaged as is_judged,
-    greatest(known_newest_run_at, known_until_at - core.list_lag()) as hole_from_at,
+    -- Runs come in order: up to the newest one seen nothing can follow. After it a run may still come late. Of what was
+    -- before the first look nothing is known.
+    greatest(
+        known_newest_run_at,
+        known_until_at - core.longest_lateness(),
+        known_from_at - interval 1 microsecond
+    ) as hole_from_at,
     case
         when is_unknown or is_damaged or known_until_at is null then null
         when known_schedule_id is distinct from schedule_id and known_schedule_id is not null

@@ -6,6 +6,9 @@
 -- hole did ends there; where they differ, the count is an upper bound. A disabled task expects nothing. With a deleted
 -- task its schedule is gone, and what ran since the last look can be seen no more. A task that comes back with the same
 -- schedule was never gone. A hole begins where the one before it ended: no tick is counted twice.
+--
+-- A hole begins at the newest run that the last good look saw, since runs come in order and may come late. Of the ticks that
+-- had waited for longer than the allowance at that look, at most the first can still have got a run: the others are skipped.
 create or replace temp table holes as
 with found as (
 
@@ -23,7 +26,11 @@ with found as (
 
     select
         t.task_id,
-        greatest(t.window_newest_run_at, t.observed_until_at - core.list_lag()) as from_at,
+        greatest(
+            t.window_newest_run_at,
+            t.observed_until_at - core.longest_lateness(),
+            t.observed_from_at - interval 1 microsecond
+        ) as from_at,
         t.deleted_at as to_at,
         t.deleted_at as observed_at,
         t.observed_until_at as known_until_at,
@@ -96,6 +103,7 @@ select
     from_at,
     to_at,
     observed_at,
+    known_until_at,
     -- The first that applies. A hole longer than a nightly's rhythm without any poll in it means that nobody polled.
     case
         when is_schedule_replaced then 'schedule_replaced'
@@ -127,8 +135,13 @@ select
     v.version_number,
     v.schedule,
     coalesce(v.timezone, 'UTC') as timezone,
-    h.from_at as after_at,
-    least(v.in_force_until, h.to_at) as until_at
+    -- A configuration that the last look did not show yet was not in force before it.
+    case
+        when v.valid_from > h.known_until_at then greatest(h.from_at, h.known_until_at - core.list_lag())
+        else h.from_at
+    end as after_at,
+    least(v.in_force_until, h.to_at) as until_at,
+    h.known_until_at - core.lateness_allowance() as waited_until_at
 from holes as h
 left join versions as v
     on v.task_id = h.task_id

@@ -8,7 +8,15 @@ create or replace macro core.window_length() as interval 7 days;
 create or replace macro core.tick_tolerance() as interval 60 seconds;
 -- How long a run may be there and not yet in the list, which is answered from an index that lags behind a little.
 create or replace macro core.list_lag() as interval 60 seconds;
--- A run that starts no later than this after its tick is on time: the offset that upstream may give to a schedule.
-create or replace macro core.on_time_within() as interval 60 seconds;
+-- How long after its tick a run is still to be waited for, as upstream works on an ordinary day. What lies between the newest
+-- run seen and a look is open for so long: it is neither missed nor known to be there.
+create or replace macro core.lateness_allowance() as interval 15 minutes;
+-- After a stall of its scheduler upstream inserts one more run of each schedule, that of the oldest tick that waits; the other
+-- ticks that passed are skipped. A schedule has one waiting tick at a time, so runs never come out of order. A stall that
+-- takes longer than this is not reckoned with.
+create or replace macro core.longest_lateness() as interval 6 hours;
+-- A run that starts no later than this after its tick is on time: upstream may give a schedule an offset of up to a minute, and
+-- a run needs some seconds to start.
+create or replace macro core.on_time_within() as interval 120 seconds;
 -- A run that has not started after 14 days expires, so that runs created earlier have no news to be asked for.
 create or replace macro core.longest_wait() as interval 14 days;

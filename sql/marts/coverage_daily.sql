@@ -9,7 +9,11 @@ with context as (
 
 tasks as (
 
-    select * from core.tasks
+    -- Runs come in order and may come late: what was due after the newest one seen may still come for a while.
+    select
+        *,
+        greatest(window_newest_run_at, observed_until_at - core.lateness_allowance()) as settled_until_at
+    from core.tasks
 
 ),
 
@@ -88,6 +92,21 @@ uncountable_days as (
 
 ),
 
+open_days as (
+
+    select distinct
+        ticks.task_id,
+        (ticks.tick_at at time zone context.reporting_timezone)::date as date
+    from core.expected_ticks as ticks
+    inner join tasks
+        on tasks.task_id = ticks.task_id
+        and ticks.tick_at > tasks.settled_until_at
+        and ticks.tick_at <= tasks.observed_until_at
+    cross join context
+    where not ticks.is_future
+
+),
+
 joined as (
 
     select
@@ -101,7 +120,8 @@ joined as (
             calendar.day_starts_at >= tasks.observed_from_at
             and calendar.day_ends_at <= tasks.observed_until_at,
             false
-        ) and uncountable_days.task_id is null as is_observed_whole
+        ) and uncountable_days.task_id is null
+        and open_days.task_id is null as is_observed_whole
     from days
     inner join calendar
         on calendar.date = days.date
@@ -116,6 +136,9 @@ joined as (
     left join uncountable_days
         on uncountable_days.task_id = days.task_id
         and uncountable_days.date = days.date
+    left join open_days
+        on open_days.task_id = days.task_id
+        and open_days.date = days.date
 
 )
 

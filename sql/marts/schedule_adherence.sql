@@ -1,6 +1,6 @@
 -- Did each task run when its schedule said so?
 -- Grain: one row per task and past cron tick. Key: task_id, tick_at. Disabled periods expect nothing.
--- On time: its run (marts.tick_runs) started within a minute. Missed: no run, where one would have been seen.
+-- On time: its run (marts.tick_runs) started within two minutes. Missed: no run, where one would have been seen by now.
 -- Unobservable: nobody can tell; unobservable_reason says why.
 with context as (
 
@@ -85,6 +85,21 @@ rejects as (
 
 ),
 
+settled as (
+
+    -- A run may come late, but not after one of a later tick. What lies after the newest run seen is open for a while.
+    select
+        tasks.task_id,
+        greatest(
+            tasks.window_newest_run_at,
+            tasks.observed_until_at - to_seconds(lateness.lateness_allowance_seconds::double)
+        ) as settled_until_at
+    from core.tasks as tasks
+    cross join marts.run_lateness as lateness
+    where tasks.observed_until_at is not null
+
+),
+
 blind_ticks as (
 
     select
@@ -95,15 +110,14 @@ blind_ticks as (
             when changes.not_before_at < ticks.tick_at then 'configuration_uncertain'
             when zoneless_versions.task_id is not null then 'configuration_uncertain'
             when rejects.until_at >= ticks.tick_at then 'unreadable_run'
-            -- Lists lag behind a little.
-            when coalesce(ticks.tick_at > tasks.observed_until_at - core.list_lag(), true) then 'not_observed'
+            when coalesce(ticks.tick_at > settled.settled_until_at, true) then 'not_observed'
         end as reason
     from ticks
     anti join marts.tick_runs as tick_runs
         on tick_runs.task_id = ticks.task_id
         and tick_runs.tick_at = ticks.tick_at
-    left join core.tasks as tasks
-        on tasks.task_id = ticks.task_id
+    left join settled
+        on settled.task_id = ticks.task_id
     left join zoneless_versions
         on zoneless_versions.task_id = ticks.task_id
         and zoneless_versions.version_number = ticks.version_number

@@ -98,7 +98,6 @@ def test_a_run_that_could_not_be_read_is_not_called_missed(tmp_path: Path) -> No
     assert faults["missed_that_ran"] == 0
 
 
-LOST = "a run that is inserted minutes after its tick, and after a look, may be neither kept nor counted"
 TASK = "0a81abcb-50cc-411b-935c-b2a9ba4ae623"
 
 
@@ -130,7 +129,6 @@ def status_at(world: World, tick: int) -> str | None:
     return None if row is None else row[0]
 
 
-@pytest.mark.xfail(strict=True, reason=LOST)
 def test_a_run_that_is_inserted_after_the_look_at_its_time_is_counted_when_nobody_sees_it(tmp_path: Path) -> None:
     runs = five_minutes(*range(690, 721, 5), *range(730, 901, 5), at_720=729)
     world = looked_at(tmp_path, runs, 718 + 1 / 6, 728, 901)
@@ -171,7 +169,7 @@ def test_the_warehouse_does_not_answer_for_a_run_that_came_after_its_last_look(t
 @pytest.mark.parametrize(
     ("pace", "days", "tasks", "cadences"),
     [
-        pytest.param("nightly", 10, 40, (), marks=pytest.mark.xfail(strict=True, reason=LOST)),
+        ("nightly", 10, 40, ()),
         ("sensor", 3, 40, ("hourly", "6-hourly", "daily")),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_schedule_changed_between_two_nights_makes_no_tick_missed(tmp_path: Pa
     runs.append(run("run_0", NOON.replace(hour=15)))
     harness.poll(NOON + 14 * HOUR, [task(schedule="0 15 * * *", runs=runs[::-1])])
     fill_expected(harness.con, as_of=NOON + 14 * HOUR, reporting_timezone="UTC")
-    names = ("tick_runs", "schedule_adherence")
+    names = ("tick_runs", "run_lateness", "schedule_adherence")
     for one in (one for one in models() if one.name in names):
         harness.con.execute(
             f"create table {one.relation} as {one.sql}".replace(
