@@ -35,12 +35,13 @@ test: setup ## Fast tests, a minute on two cores
 	$(BIN)/python -m pytest -n 2
 
 # The second deptry looks at the tests too: what they import must be declared as well.
-lint: setup ## Style of the code (ruff), direction of imports (import-linter), declared dependencies (deptry)
+lint: setup ## Style of Python (ruff) and SQL (sqlfluff), direction of imports (import-linter), declared dependencies (deptry)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/deptry .
 	$(BIN)/deptry . --exclude '\.venv' --ignore DEP002,DEP004
+	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar sql/core sql/flatten sql/macros sql/marts sql/tests
 
 types: setup ## Types of all code: product, tests, benchmarks (mypy, strict)
 	$(BIN)/mypy

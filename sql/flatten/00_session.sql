@@ -68,7 +68,6 @@ create or replace temp macro error_text(error, field) as
     case json_type(error)
         when 'OBJECT' then json_extract_string(error, '$.' || field)
         when 'VARCHAR' then case when field = 'message' then json_extract_string(error, '$') end
-        else null
     end;
 
 -- An instant that no run can have would make calendars without end (recoup/believable.py has the bounds). Here it is an
@@ -85,4 +84,4 @@ create or replace temp macro run_instant(instant) as
 create or replace temp macro any_instant(instant) as
     believable(instant, 'earliest_stamp', 'latest_stamp');
 
-attach if not exists ':memory:' as stage;
+attach if not exists ':memory:' as stage; -- noqa: PRS

@@ -98,13 +98,13 @@ select
     ) as hole_from_at,
     case
         when is_unknown or is_damaged or known_until_at is null then null
-        when known_schedule_id is distinct from schedule_id and known_schedule_id is not null
+        when (known_schedule_id is distinct from schedule_id) and known_schedule_id is not null
             then coalesce(window_oldest_run_at, observed_at)
         when schedule_id is null then null
         when is_saturated then window_oldest_run_at
         else observed_at - core.window_length()
     end as hole_to_at,
-    known_until_at is not null and known_schedule_id is not null and known_schedule_id is distinct from schedule_id
+    known_until_at is not null and known_schedule_id is not null and (known_schedule_id is distinct from schedule_id)
         and not is_unknown and not is_damaged as is_schedule_replaced,
     is_saturated and window_oldest_run_at <= known_newest_run_at as is_overlapping
 from compared;

@@ -181,4 +181,4 @@ select distinct
     tick.tick_at as tick_at,
     i.observed_at as announced_at
 from incoming as i,
-    unnest(i.upcoming) as tick(tick_at);
+    unnest(i.upcoming) as tick (tick_at);

@@ -7,8 +7,9 @@
 -- task its schedule is gone, and what ran since the last look can be seen no more. A task that comes back with the same
 -- schedule was never gone. A hole begins where the one before it ended: no tick is counted twice.
 --
--- A hole begins at the newest run that the last good look saw, since runs come in order and may come late. Of the ticks that
--- had waited for longer than the allowance at that look, at most the first can still have got a run: the others are skipped.
+-- A hole begins at the newest run that the last good look saw, since runs come in order and may come late. Of the ticks
+-- that had waited for longer than the allowance at that look, at most the first can still have got a run: the others
+-- are skipped.
 create or replace temp table holes as
 with found as (
 
@@ -86,7 +87,7 @@ judged as (
                 and s.observed_at > followed.known_until_at
                 and s.verdict = 'unknown'
         ) as has_outage,
-        exists (
+        exists(
             select 1
             from core.task_observations as s
             where s.task_id = followed.task_id

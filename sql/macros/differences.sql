@@ -18,7 +18,7 @@ create or replace macro core.newcombe_low(k1, n1, k2, n2, z) as (
         + pow(core.wilson_high_z(k1, n1, z) - k1::double / nullif(n1, 0), 2)
     )
 );
-create or replace macro core.newcombe_high(k1, n1, k2, n2, z) as - core.newcombe_low(k2, n2, k1, n1, z);
+create or replace macro core.newcombe_high(k1, n1, k2, n2, z) as -core.newcombe_low(k2, n2, k1, n1, z);
 -- Welch's interval at 95 % for the difference of two means, from their variances and numbers. NULL below two values a side.
 -- Student's quantile by its expansion around the normal one: within 1 % from 3 degrees of freedom on.
 create or replace macro core.student_quantile(df) as (
@@ -44,7 +44,8 @@ create or replace macro core.welch_margin(variance1, n1, variance2, n2) as (
             * core.welch_error(variance1, n1, variance2, n2)
     end
 );
--- The word for a difference, from its interval: higher or lower when that leaves out 0. Below ten runs a side it says nothing.
+-- The word for a difference, from its interval: higher or lower when that leaves out 0. Below ten runs a side it says
+-- nothing.
 create or replace macro core.change_verdict(n1, n2, low, high) as (
     case
         when n1 is null or n2 is null or n1 < 10 or n2 < 10 or low is null or high is null then 'too_few'

@@ -1,6 +1,7 @@
 -- What does one success cost, and how much of the money bought none?
 -- Grain: one row per task and window of 1, 7, 30 and 90 days. Key: task_id, window_days. Most waste first.
--- Counted runs only, whatever their outcome; test runs and other environments stand beside it. Not the language model's bill.
+-- Counted runs only, whatever their outcome; test runs and other environments stand beside it. Not the language
+-- model's bill.
 with coverage as (
 
     select * from marts.window_coverage

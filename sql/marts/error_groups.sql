@@ -87,7 +87,11 @@ fleet as (
 
 select
     row_number() over (
-        order by core.wilson_low(groups.run_count_30d, fleet.n_30d) desc nulls last, groups.run_count desc, groups.fingerprint
+        order by
+            core.wilson_low(groups.run_count_30d, fleet.n_30d) desc nulls last,
+            -- sqlfluff takes the name for a frame clause.
+            groups.run_count desc, -- noqa: PRS
+            groups.fingerprint
     ) as error_rank,
     groups.fingerprint,
     core.fingerprint_version() as fingerprint_version,

@@ -1,13 +1,7 @@
 -- Did a deployment of the worker make runs fail? Rates by worker version over the last 1, 7, 30 and 90 days.
 -- Grain: one row per worker version and window. Key: window_days, worker_version. Worst first, by failure_rank.
 -- A run that never started has no version. Of a missing run nobody knows which version it would have had.
-with context as (
-
-    select * from core.build_context
-
-),
-
-coverage as (
+with coverage as (
 
     select
         window_days,

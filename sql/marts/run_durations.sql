@@ -1,6 +1,7 @@
 -- How long do runs take: billed, by the clock, and waiting in the queue?
 -- Grain: one row per task and window of 1, 7, 30 and 90 days that had a run. Key: task_id, window_days. Slowest first.
--- Counted runs that succeeded or failed. Percentiles are values that occurred (nearest rank): below 20 runs p95 is the longest.
+-- Counted runs that succeeded or failed. Percentiles are values that occurred (nearest rank): below 20
+-- runs p95 is the longest.
 with context as (
 
     select * from core.build_context

@@ -18,8 +18,8 @@ versions as (
         schedule,
         lag(model) over task as previous_model,
         lag(schedule) over task as previous_schedule,
-        version_number > 1 and model is distinct from lag(model) over task as is_model_changed,
-        version_number > 1 and prompt_hash is distinct from lag(prompt_hash) over task as is_prompt_changed,
+        version_number > 1 and (model is distinct from lag(model) over task) as is_model_changed,
+        version_number > 1 and (prompt_hash is distinct from lag(prompt_hash) over task) as is_prompt_changed,
         version_number > 1 and (
             schedule is distinct from lag(schedule) over task
             -- A zone told for the first time is no change of it.

@@ -1,7 +1,7 @@
 -- severity: warn
 -- asset: core.polls
--- A failing row is the last loaded poll when some accounts did not answer it: their newest runs are not in here, and nothing
--- was marked deleted there. Look at unanswered_account_ids and error_message.
+-- A failing row is the last loaded poll when some accounts did not answer it: their newest runs are not in here, and
+-- nothing was marked deleted there. Look at unanswered_account_ids and error_message.
 select
     poll_id,
     started_at,

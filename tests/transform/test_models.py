@@ -3,9 +3,12 @@
 What the marts say is tested in test_marts.py.
 """
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from pipelines.errors import BadModel
@@ -159,6 +162,24 @@ def test_the_real_models_load_quickly_and_whole() -> None:
     assert {one.name for one in loaded if one.is_base} == {
         path.stem[3:] for path in Path(__file__).parents[2].glob("sql/core/*.sql")
     }
+
+
+def _arms(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The SELECTs that make the rows: the last one, or each arm of a last union."""
+    children = node.get("children") or [node[side] for side in ("left", "right") if side in node]
+    return [arm for child in children for arm in _arms(child)] or [node]
+
+
+def test_no_mart_ends_in_a_star() -> None:
+    """A column that a table below gains must not reach readers before somebody describes it."""
+    with duckdb.connect() as con:
+        for one in (one for one in models() if not one.is_base):
+            row = con.execute("select json_serialize_sql($sql)::varchar", {"sql": one.sql}).fetchone()
+            assert row is not None
+            node = json.loads(row[0])["statements"][0]["node"]
+            selected = [expression["class"] for arm in _arms(node) for expression in arm["select_list"]]
+            assert selected, one.relation
+            assert "STAR" not in selected, one.relation
 
 
 def test_marts_know_no_clock_but_the_one_that_build_was_given() -> None:
