@@ -74,6 +74,8 @@ def _facts(con: Connection, info: Row) -> Iterator[tuple[str, str]]:
     yield "complete", _complete(info)
     for cause, number in con.execute(statement("summary", "missing_causes")).fetchall():
         yield "", f"{number:>7,} {CAUSE_WORDS.get(cause, cause)}"
+    if listed := info["runs_not_attributed_count"]:
+        yield "", f"{number_format.count(listed, 'run')} listed, not attributed: more than one task can have made them"
     if unknown := info["unknown_task_count"]:
         yield (
             "",

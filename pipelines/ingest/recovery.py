@@ -1,11 +1,13 @@
-"""Recovery through `/api/tasks/runs`: lost runs of fresh gaps, ends of runs, details of ended ones.
+"""Recovery through `/api/tasks/runs`: reasons of failures, ends of runs, lost runs of gaps, details of ended ones.
 
-Within a budget of calls per poll, most telling first; what did not fit is found again by the next poll. The listing
-misses runs that never started (docs/source.md), so recovered runs are marked with how they were found.
+Within a budget of calls per poll; what to ask, in which order, is sql/recovery/wanted.sql's. What did not fit is found
+again by the next poll. The listing misses runs that never started (docs/source.md), so runs keep how they were found.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 
 from pipelines.archive.store import PollWriter, Stored
 from pipelines.clock import Clock
@@ -13,7 +15,7 @@ from pipelines.database.sql_text import statement
 from pipelines.errors import RecoupError, Unreachable
 from pipelines.load.session import LoadSession
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import Request, Response
+from pipelines.recoup.endpoints import Kind, Request, Response
 from pipelines.recoup.response_errors import EndpointMissing
 from pipelines.settings import Settings
 
@@ -21,7 +23,7 @@ from pipelines.settings import Settings
 GIVE_UP_AFTER = 3
 # So many failures in a row mean that the endpoint itself is in trouble: leave its shared rate limit alone.
 STOP_AFTER = 5
-# So many are asked for before a look at how it goes.
+# So many answers are archived at once, since each waits for the disk.
 GROUP = 16
 # What one poll does not get, the next one asks for again.
 MOST_TRIES = 2
@@ -34,70 +36,81 @@ def recover(
 
     Never fails the poll: the endpoint may be refused or missing while tasks are fine.
     """
-    budget = settings.details_per_poll
-    rows = session.preview(statement("recovery", "wanted"), {"budget": budget, "give_up_after": GIVE_UP_AFTER})
-    listings = [Request.runs(row[1]) for row in rows if row[0] == "runs"]
-    known = [Request.run(row[1]) for row in rows if row[0] == "run"]
-    note = _fetch(session, writer, client, listings, settings, clock)
-    if note is None:
-        found = (
-            [Request.run(row[0]) for row in session.query(statement("recovery", "listed_unknown"))] if listings else []
-        )
-        chosen = (found + known)[: max(0, budget - len(listings))]
-        note = _fetch(session, writer, client, chosen, settings, clock)
-    return note
+    asked: list[str] = []
+    while len(asked) < settings.details_per_poll:
+        wanted = _wanted(session, settings.details_per_poll - len(asked), asked)
+        now = _through_listings(wanted)
+        asker = _Asker(client, settings.concurrency, clock)
+        session.stage(_archived(asker.answers(now), writer))
+        asked += [request.label for request in now]
+        if asker.note or not any(request.kind is Kind.RUNS for request in now):
+            return asker.note
+    return None
 
 
-def _fetch(
-    session: LoadSession,
-    writer: PollWriter,
-    client: RecoupClient,
-    requests: Sequence[Request],
-    settings: Settings,
-    clock: Clock,
-) -> str | None:
-    note, failures, stored = None, 0, list[Stored]()
-    with ThreadPoolExecutor(settings.concurrency) as pool:
-        for start in range(0, len(requests), GROUP):
-            group = requests[start : start + GROUP]
-            answers = list(pool.map(lambda request: _ask(client, request), group))
-            stored += writer.add_all(_worth_noting(group, answers, clock))
-            note, failures = _judge(answers, failures)
-            if note:
-                break
-    session.stage(stored)
-    return note
+def _wanted(session: LoadSession, calls: int, asked: Sequence[str]) -> list[Request]:
+    parameters = {"calls": calls, "give_up_after": GIVE_UP_AFTER, "asked": list(asked)}
+    rows = session.preview(statement("recovery", "wanted"), parameters)
+    return [Request.runs(name) if kind == Kind.RUNS else Request.run(name) for kind, name in rows]
 
 
-def _worth_noting(
-    requests: Sequence[Request], answers: Sequence[Response | RecoupError], clock: Clock
-) -> list[Response]:
-    return [
-        answer if isinstance(answer, Response) else Response.none(request, clock())
-        for request, answer in zip(requests, answers, strict=True)
-        if isinstance(answer, Response) or _is_passing(answer)
-    ]
+def _through_listings(wanted: list[Request]) -> list[Request]:
+    """Cut the list after its last listing: what listings name may be more urgent than what stands below them."""
+    listings = [place for place, request in enumerate(wanted, start=1) if request.kind is Kind.RUNS]
+    return wanted[: listings[-1]] if listings else wanted
 
 
-def _judge(answers: Sequence[Response | RecoupError], failures: int) -> tuple[str | None, int]:
-    """Return why to stop, None to go on, and the failures in a row so far."""
-    for answer in answers:
-        if isinstance(answer, Response):
-            failures = 0
-            continue
-        failures += 1
+def _archived(answers: Iterator[Response], writer: PollWriter) -> list[Stored]:
+    stored: list[Stored] = []
+    while group := list(islice(answers, GROUP)):
+        stored += writer.add_all(group)
+    return stored
+
+
+class _Asker:
+    """Asks side by side, and looks at each answer before the next request leaves. `note` says why it stopped early."""
+
+    def __init__(self, client: RecoupClient, concurrency: int, clock: Clock) -> None:
+        self._client = client
+        self._concurrency = concurrency
+        self._clock = clock
+        self._failures = 0
+        self.note: str | None = None
+
+    def answers(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """Yield what is worth a line in the ledger, in the order of the requests."""
+        waiting, under_way = iter(requests), deque[tuple[Request, Future[Response | RecoupError]]]()
+        with ThreadPoolExecutor(self._concurrency) as pool:
+
+            def start(count: int) -> None:
+                under_way.extend((request, pool.submit(self._ask, request)) for request in islice(waiting, count))
+
+            start(self._concurrency)
+            while under_way:
+                request, future = under_way.popleft()
+                answer = future.result()
+                self._judge(answer)
+                if self.note is None:
+                    start(1)
+                if isinstance(answer, Response):
+                    yield answer
+                elif _is_passing(answer):
+                    yield Response.none(request, self._clock())
+
+    def _ask(self, request: Request) -> Response | RecoupError:
+        try:
+            return self._client.get(request, most_tries=MOST_TRIES)
+        except RecoupError as error:
+            return error
+
+    def _judge(self, answer: Response | RecoupError) -> None:
+        self._failures = 0 if isinstance(answer, Response) else self._failures + 1
+        if isinstance(answer, Response) or self.note:
+            return
         if not _is_passing(answer):
-            return f"lost runs and run details are not being recovered: {answer}", failures
-        if failures >= STOP_AFTER:
-            return f"recovery stopped for this poll after {failures} failures in a row; the last: {answer}", failures
-    return None, failures
-
-
-def _ask(client: RecoupClient, request: Request) -> Response | RecoupError:
-    try:
-        return client.get(request, most_tries=MOST_TRIES)
-    except RecoupError as error:
-        return error
+            self.note = f"lost runs and run details are not being recovered: {answer}"
+        elif self._failures >= STOP_AFTER:
+            self.note = f"recovery stopped for this poll after {self._failures} failures in a row; the last: {answer}"
 
 
 def _is_passing(error: RecoupError) -> bool:

@@ -57,10 +57,6 @@ class LoadSession:
         if self._has("stage.tasks where len(untold) > 0"):
             run_flatten(self._con, "07_keep_untold")
 
-    def query(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask something of core and of what is staged."""
-        return self._con.execute(query).fetchall()
-
     def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Merge the staged tasks, ask `query` of their gaps and of the staged runs, and take the merge back."""
         stage_rejects(self._con, self.found)
@@ -142,6 +138,8 @@ class LoadSession:
 
     def _merge_runs(self) -> None:
         """Merge staged runs with their tags and attempts."""
+        if self._has("stage.runs where task_id is null") or self._has("core.listed_runs"):
+            run_flatten(self._con, "19_attribute_listed")
         run_flatten(self._con, "20_insert_new_runs")
         if self._has("upserted_ids"):
             run_flatten(self._con, "21_upsert_runs")

@@ -141,6 +141,9 @@ def _complete(info: Row) -> Card:
     missing = info["runs_missing_count"]
     text = f"{number_format.count(missing, 'run')} came and went unseen" if missing else "No run is known to be missing"
     more = []
+    if info["runs_not_attributed_count"]:
+        listed = number_format.count(info["runs_not_attributed_count"], "run")
+        more.append(f"{listed} listed, not attributed: more than one task can have made them.")
     if info["unknown_task_count"]:
         more.append(
             f"Of {number_format.count(info['unknown_task_count'], 'task')} it is not known whether runs are missing."

@@ -43,6 +43,10 @@ create or replace temp table absent (task_id varchar);
 
 create or replace temp table deletable (task_id varchar);
 
+create or replace temp table attributed (run_id varchar, task_id varchar);
+
+create or replace temp table unattributed (run_id varchar);
+
 create or replace temp table known_runs (run_id varchar);
 
 create or replace temp table changed_runs (run_id varchar);

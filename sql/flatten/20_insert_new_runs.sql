@@ -1,7 +1,7 @@
 -- Runs, tags and attempts that are met for the first time and once only, which is most of them: they go in as they are.
 -- Whatever has more than one candidate is left to 21_upsert_runs.sql. Run ids begin with their time, so that DuckDB skips
--- most of the history when it looks for them. A row of the listing alone names no task, so it would count as a run of
--- nobody while its tick counts as missing: it waits until the run itself was asked for.
+-- most of the history when it looks for them. A run of a listing that nobody could attribute is left out: it would count
+-- as a run of nobody while its tick counts as missing.
 create or replace temp table known_runs as
 select * from core.runs
 where run_id in (select run_id from stage.runs);
@@ -11,9 +11,9 @@ select run_id from known_runs
 union
 select run_id
 from stage.runs
+where run_id not in (select run_id from unattributed)
 group by run_id
-having count(*) > 1
-    and bool_or(found_by <> 'listing');
+having count(*) > 1;
 
 create or replace temp table upserted_attempt_ids as
 select attempt_id
@@ -22,15 +22,24 @@ where run_id in (select run_id from upserted_ids)
 union
 select attempt_id
 from stage.attempts
+where attempt_id in (select attempt_id from core.attempts)
+union
+select attempt_id
+from stage.attempts
 group by attempt_id
 having count(*) > 1;
 
 insert into core.runs by name
-select * exclude (response_number, position, tags)
-    replace (compute_cents + invocation_cents as total_cents)
-from stage.runs
-where run_id not in (select run_id from upserted_ids)
-    and found_by <> 'listing';
+select s.* exclude (response_number, position, tags)
+    replace (
+        s.compute_cents + s.invocation_cents as total_cents,
+        coalesce(s.task_id, a.task_id) as task_id
+    )
+from stage.runs as s
+left join attributed as a
+    on a.run_id = s.run_id
+where s.run_id not in (select run_id from upserted_ids)
+    and s.run_id not in (select run_id from unattributed);
 
 insert into core.run_tags by name
 select
@@ -38,9 +47,10 @@ select
     unnest(list_distinct(tags)) as tag
 from stage.runs
 where run_id not in (select run_id from upserted_ids)
-    and found_by <> 'listing';
+    and run_id not in (select run_id from unattributed);
 
 insert into core.attempts by name
 select * exclude (response_number, position)
 from stage.attempts
-where attempt_id not in (select attempt_id from upserted_attempt_ids);
+where attempt_id not in (select attempt_id from upserted_attempt_ids)
+    and run_id not in (select run_id from unattributed);

@@ -1,6 +1,7 @@
 -- Upsert by run id of what core knows already or what this poll shows more than once. Candidates are ordered by
 -- updatedAt, then by when they were observed (what core has comes first); each column takes its last value that is not
--- absent, so a list row never erases what a retrieve row told.
+-- absent, so a list row never erases what a retrieve row told. A task that was only guessed for a run of the listing
+-- yields to one that a window or a retrieval names.
 create or replace temp table merged_runs as
 select * from core.runs limit 0;
 
@@ -9,9 +10,11 @@ with candidates as (
 
     select
         true as is_staged,
-        * exclude (tags)
-    from stage.runs
-    where run_id in (select run_id from upserted_ids)
+        s.* exclude (tags) replace (coalesce(s.task_id, a.task_id) as task_id)
+    from stage.runs as s
+    left join attributed as a
+        on a.run_id = s.run_id
+    where s.run_id in (select run_id from upserted_ids)
 
     union all by name
 
@@ -43,14 +46,21 @@ upserted as (
         arg_max(
             columns(
                 lambda name: name not in (
-                    'run_id', 'is_staged', 'response_number', 'position', 'turn', 'total_cents', 'found_by',
+                    'run_id', 'is_staged', 'response_number', 'position', 'turn', 'total_cents', 'found_by', 'task_id',
                     'first_poll_id', 'first_observed_at', 'last_observed_at', 'details_observed_at'
                 )
             ),
             turn
         ),
-        case when bool_or(found_by = 'window') then 'window' else arg_min(found_by, first_observed_at) end
-            as found_by,
+        coalesce(
+            arg_max(task_id, turn) filter (where found_by <> 'listing'),
+            arg_max(task_id, turn)
+        ) as task_id,
+        case
+            when bool_or(found_by = 'window') then 'window'
+            when bool_or(found_by = 'retrieve') then 'retrieve'
+            else 'listing'
+        end as found_by,
         arg_min(first_poll_id, first_observed_at) as first_poll_id,
         min(first_observed_at) as first_observed_at,
         max(last_observed_at) as last_observed_at,
@@ -79,6 +89,35 @@ insert into core.runs by name
 select *
 from merged_runs
 where run_id in (select run_id from changed_runs);
+
+-- A run whose task was corrected leaves the tick that it was taken for: that one is missing again.
+create or replace temp table released as
+select
+    m.task_id,
+    m.tick_at,
+    m.gap_id
+from core.missing_runs as m
+inner join core.runs as r
+    on r.run_id = m.recovered_run_id
+    and r.task_id <> m.task_id
+where r.run_id in (select run_id from changed_runs);
+
+update core.missing_runs as m
+set recovered_run_id = null
+from released as w
+where m.task_id = w.task_id
+    and m.tick_at = w.tick_at;
+
+update core.coverage_gaps as g
+set recovered_count = g.recovered_count - w.released_count
+from (
+    select
+        gap_id,
+        count(*) as released_count
+    from released
+    group by gap_id
+) as w
+where g.gap_id = w.gap_id;
 
 -- Tags are a set: the newest observation's set replaces the known one.
 create or replace temp table changed_tags as

@@ -1,7 +1,7 @@
--- Attempts are upserted like runs.
+-- Attempts are upserted like runs, by their own id: when two runs claim one, it belongs to the one that said so last.
 create or replace temp table known_attempts as
 select * from core.attempts
-where run_id in (select run_id from stage.attempts where attempt_id in (select attempt_id from upserted_attempt_ids));
+where attempt_id in (select attempt_id from upserted_attempt_ids);
 
 create or replace temp table merged_attempts as
 select * from core.attempts limit 0;
@@ -23,7 +23,6 @@ with candidates as (
         0 as position,
         *
     from known_attempts
-    where attempt_id in (select attempt_id from upserted_attempt_ids)
 
 ),
 
@@ -64,8 +63,7 @@ from (
 );
 
 delete from core.attempts
-where run_id in (select run_id from known_attempts)
-    and attempt_id in (select attempt_id from changed_attempts);
+where attempt_id in (select attempt_id from changed_attempts);
 
 insert into core.attempts by name
 select *

@@ -82,7 +82,8 @@ select
         else 0
     end as wasted_cents,
     runs.duration_ms,
-    runs.attempt_count,
+    -- Read while the run lived, the number was not its last.
+    case when runs.is_final and runs.details_observed_at >= runs.updated_at then runs.attempt_count end as attempt_count,
 
     ---------- times
     runs.created_at,

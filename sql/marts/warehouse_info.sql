@@ -55,6 +55,7 @@ select
     runs.last_run_at,
     runs.rescued_run_count,
     coverage.runs_missing_count,
+    (select count(*) from core.listed_runs) as runs_not_attributed_count,
     runs.run_count / nullif(runs.run_count + coverage.runs_missing_count, 0) as coverage_ratio,
     core.coverage_status(
         coverage.runs_missing_count,

@@ -3,4 +3,4 @@
 select
     sum(attempt_count) as counted,
     count(attempt_count) as run_count
-from core.runs
+from marts.run_facts

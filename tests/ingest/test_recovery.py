@@ -59,7 +59,7 @@ def test_runs_that_fell_out_of_the_window_are_found_in_the_listing(world: World)
     assert (summary.missing_run_count, summary.recovered_run_count) == (5, 5)
     assert world.rows("select runs_missing_count, recovered_count from core.coverage_gaps") == [(5, 5)]
     found = world.rows("select found_by, count(*), count(task_id), count(attempt_count) from core.runs group by all")
-    assert sorted(found) == [("listing", 5, 5, 5), ("window", 8, 8, 8)]
+    assert sorted(found) == [("retrieve", 5, 5, 5), ("window", 8, 8, 8)]
     truth = {run.run_id: run for run in truth_of(world.sim).runs}
     observed = world.rows("select run_id, compute_cents, invocation_cents, attempt_count, outcome from core.runs")
     assert {row[0]: row[1:] for row in observed} == {

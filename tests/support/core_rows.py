@@ -101,6 +101,7 @@ def _run(con: Connection, row: Row) -> dict[str, Any]:
         "first_poll_id": "p1",
         "first_observed_at": created,
         "last_observed_at": created,
+        "details_observed_at": None if row.get("attempt_count") is None else row.get("updated_at", created),
     }
     return filled | dict(row)
 

@@ -140,7 +140,7 @@ def add_runs(house: WarehouseBuilder, runs: list[dict[str, Any]]) -> None:
     names = [name for name in rows[0] if name in types]
     cells = ", ".join(f"many.row.{name}::{types[name]} as {name}" for name in names)
     structure = json.dumps([dict.fromkeys(names, "VARCHAR")])
-    house.run("model", created_at="2026-01-01T00:00:00Z")
+    house.run("model", created_at="2026-01-01T00:00:00Z", details_observed_at="2026-08-20T12:00:00Z")
     house.con.execute(
         f"insert into core.runs select model.* replace ({cells}, statuses.status as status, "
         "statuses.is_final as is_final, "
