@@ -4,6 +4,7 @@ Everything else takes a `Clock` (or a datetime) from its caller, so that simulat
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipelines.errors import BadSettings
@@ -28,6 +29,17 @@ def parse_instant(text: str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still: a pretended now, which is not compared with anybody else's clock."""
+
+    instant: datetime
+
+    def __call__(self) -> datetime:
+        """Return the instant."""
+        return self.instant
+
+
 def fixed(instant: datetime) -> Clock:
     """Return a clock that always shows `instant` (what `--at` asks for)."""
-    return lambda: instant
+    return FixedClock(instant)

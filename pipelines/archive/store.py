@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,17 @@ class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     tries: int
     size: int
     body_hash: str
+    server_at: datetime | None = None
+
+    @property
+    def observed_at(self) -> datetime:
+        """The instant that the answer is taken to show: when it was asked for, and never later than the server's clock.
+
+        That one shows whole seconds.
+        """
+        if self.server_at is None or self.requested_at - self.server_at <= timedelta(seconds=1):
+            return self.requested_at
+        return self.server_at
 
     @property
     def account_id(self) -> str | None:
@@ -140,6 +151,7 @@ class PollWriter:
                 tries=answer.tries,
                 size=len(answer.body),
                 body_hash=body_hash,
+                server_at=answer.server_at,
             )
             for number, (answer, body_hash) in enumerate(zip(answers, hashes, strict=True), start=first)
         ]
@@ -169,6 +181,10 @@ class PollWriter:
         self.record.end = end
         return self.record
 
+    def discard(self) -> None:
+        """Take the ledger back: nothing that it says can be believed, its own time least of all."""
+        self._path.unlink(missing_ok=True)
+
     def _append(self, *events: Event) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
         try:
@@ -179,15 +195,19 @@ class PollWriter:
 
 
 class Archive:
-    """The folder `archive/`: `bodies/<aa>/<hash>.zst` and `polls/<year-month>/<poll_id>.ndjson`."""
+    """The folder `archive/`: `bodies/<aa>/<hash>.zst` and `polls/<year-month>/<poll_id>.ndjson`.
+
+    Ledgers in `set_aside/` are kept and not loaded: a clock that was ahead has stamped them.
+    """
 
     def __init__(self, root: Path) -> None:
         self._bodies = root / "bodies"
         self._polls = root / "polls"
+        self._set_aside = root / "set_aside"
 
     def start_poll(self, started_at: datetime, **scope: Any) -> PollWriter:
         """Open a new ledger. Poll ids sort by start; polls of the same instant are numbered."""
-        stem = started_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stem = self.stem(started_at)
         folder = self._polls / started_at.astimezone(UTC).strftime("%Y-%m")
         self._private(folder)
         taken = len(list(folder.glob(f"{stem}-*.ndjson")))
@@ -195,15 +215,28 @@ class Archive:
         start = PollStart(poll_id=poll_id, started_at=started_at, **scope)
         return PollWriter(self, folder / f"{poll_id}.ndjson", start)
 
+    @staticmethod
+    def stem(at: datetime) -> str:
+        """Return what ids of polls begun at an instant begin with."""
+        return at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+    def set_aside(self, poll_id: str) -> None:
+        """Keep a ledger, but load it no more; its bodies stay where they are."""
+        self._set_aside.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
+        self._path_of(poll_id).replace(self._set_aside / f"{poll_id}.ndjson")
+
+    def aside_ids(self) -> list[str]:
+        """Return the polls that were set aside."""
+        return sorted(path.stem for path in self._set_aside.glob("*.ndjson"))
+
     def poll_ids(self) -> list[str]:
         """All poll ids, in poll order, without reading the ledgers."""
         return sorted(path.stem for path in self._polls.glob("*/*.ndjson"))
 
     def poll(self, poll_id: str) -> PollRecord | None:
         """Read one ledger; None when not even its first line was written whole."""
-        path = self._polls / f"{poll_id[:4]}-{poll_id[4:6]}" / f"{poll_id}.ndjson"
         record: PollRecord | None = None
-        for event in _events(path):
+        for event in _events(self._path_of(poll_id)):
             if isinstance(event, PollStart):
                 record = PollRecord(event)
             elif record is not None and isinstance(event, Stored):
@@ -231,6 +264,9 @@ class Archive:
             return b""
         packed = self._body_path(stored.body_hash).read_bytes()
         return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(stored.size, 1))
+
+    def _path_of(self, poll_id: str) -> Path:
+        return self._polls / f"{poll_id[:4]}-{poll_id[4:6]}" / f"{poll_id}.ndjson"
 
     def _body_path(self, name: str) -> Path:
         return self._bodies / name[:2] / f"{name}.zst"

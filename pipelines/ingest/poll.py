@@ -16,6 +16,7 @@ from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import first_row
 from pipelines.errors import BadPayload, RecoupError
+from pipelines.ingest.clock_check import ClockAhead, refuse_ahead, set_aside_ahead
 from pipelines.ingest.recovery import recover
 from pipelines.ingest.simulated_marker import refuse_mixing
 from pipelines.load.poll_rows import PollSummary, mark_running
@@ -44,7 +45,8 @@ def poll(
     """Poll once and load the result into the work file, under the writer's lock.
 
     Raises the error that ended the poll, after it was written into core.polls as failed; BadSettings, with nothing
-    done, rather than mix real with simulated data. An account that did not answer only makes the poll partial.
+    done, rather than mix real with simulated data, or when the clock is ahead of the server's. An account that did not
+    answer only makes the poll partial.
     """
     if not load_files:
         refuse_mixing(settings)
@@ -71,12 +73,18 @@ def poll(
                     _raise_first(session.found.unreadable)
                 else:
                     note = _take_answers(settings, client, session, writer, clock, progress)
+            except ClockAhead:
+                # Its own stamp is wrong, so that not even a failed poll can be told of it.
+                writer.discard()
+                con.execute("delete from core.polls where poll_id = ?", [writer.poll_id])
+                raise
             except RecoupError as error:
                 record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
                 loader.load(record)
                 write_state(settings.layout, measure(con, clock()))
                 raise
             record = writer.finish(PollEnd(clock(), True, recovery_note=note))
+            in_order = not set_aside_ahead(loader.archive, record.responses, clock()) and in_order
             # Older than what is loaded: only a rebuild gives what polling in order would have given.
             summary = session.commit(record) if in_order else None
             write_state(settings.layout, measure(con, clock()))
@@ -131,6 +139,7 @@ def _archived(
 ) -> Iterator[Stored]:
     for done, answer in enumerate(answers, start=1):
         if isinstance(answer, Response):
+            refuse_ahead(answer)
             yield writer.add(answer)
         else:
             failed[writer.add_unanswered(answer).number] = answer.error

@@ -127,7 +127,7 @@ class BatchReader:
 
     def _see_again(self, stored: Stored, again: Sequence[tuple[int, str]]) -> None:
         if again:
-            asked_at = stored.requested_at.isoformat()
+            asked_at = stored.observed_at.isoformat()
             lines = [
                 b'%b,"h":"%b"}\n' % (head_of(stored.number, index, asked_at), name.encode()) for index, name in again
             ]

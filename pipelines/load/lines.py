@@ -36,7 +36,7 @@ class Line:
         return cls(
             stored.number,
             passed.index,
-            stored.requested_at.isoformat(),
+            stored.observed_at.isoformat(),
             passed.raw,
             stored.kind,
             task_hash,

@@ -165,6 +165,7 @@ def _response_rows(record: PollRecord) -> list[dict[str, Any]]:
             "http_status": stored.status,
             "requested_at": stored.requested_at,
             "received_at": stored.received_at,
+            "server_at": stored.server_at,
             "tries_count": stored.tries,
             "body_bytes": stored.size,
             "body_hash": stored.body_hash,

@@ -18,10 +18,10 @@ from typing import Self
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
-from pipelines.clock import Clock, utc_now
+from pipelines.clock import Clock, FixedClock, utc_now
 from pipelines.errors import BadPayload, BadSettings, RecoupError, Refused, Unreachable
 from pipelines.recoup.endpoints import NoAnswer, Request, Response
-from pipelines.recoup.response_errors import Again, KeyRefused, check_status, transport_failure
+from pipelines.recoup.response_errors import Again, KeyRefused, check_status, server_time, transport_failure
 from pipelines.recoup.retry_pause import pause_before_next_try
 from pipelines.settings import Settings, is_loopback
 
@@ -206,7 +206,9 @@ class RecoupClient:
             if answer.status_code != httpx.codes.OK:
                 check_status(request, answer, self._start_of(answer), self._clock())
             body = self._read(call, answer)
-        return Response(request, answer.status_code, body, requested_at, self._clock(), call.tries)
+        # A pretended now (`--at`) has no business with the server's clock.
+        server_at = None if isinstance(self._clock, FixedClock) else server_time(answer.headers)
+        return Response(request, answer.status_code, body, requested_at, self._clock(), call.tries, server_at)
 
     def _read(self, call: _Call, answer: httpx.Response) -> bytes:
         """Read a whole body, but never more of it than RECOUP_MAX_BODY_MEGABYTES."""

@@ -75,7 +75,10 @@ class NoAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A body that the API answered with status 200, and how it was got; status None when there was none."""
+    """A body that the API answered with status 200, and how it was got; status None when there was none.
+
+    `server_at` is the server's own time (header `Date`), None when it did not say.
+    """
 
     request: Request
     status: int | None
@@ -83,6 +86,7 @@ class Response:
     requested_at: datetime
     received_at: datetime
     tries: int
+    server_at: datetime | None = None
 
     @classmethod
     def none(cls, request: Request, at: datetime) -> "Response":

@@ -5,7 +5,8 @@ documented phrases are named.
 """
 
 import re
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
@@ -67,6 +68,20 @@ class _ErrorBody(msgspec.Struct):
 
 
 _ERROR = msgspec.json.Decoder(_ErrorBody)
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the time on the server's clock when it answered, from the header `Date`; None when it does not say.
+
+    An answer out of a cache says in `Age` how old that date is.
+    """
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    age = headers.get("age", "")
+    aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    return aware + timedelta(seconds=int(age) if age.isascii() and age.isdigit() and len(age) < 8 else 0)
 
 
 def check_status(request: Request, answer: httpx.Response, start: bytes, now: datetime) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -42,6 +43,8 @@ class Simulator:
         self.fleet = fleet
         self.is_admin = is_admin
         self.request_count = 0
+        # How far the server's clock is from `now`, in the header `Date`; None leaves the header out.
+        self.date_offset: timedelta | None = None
         self._api_key = api_key
         self._clock = clock
         self._now = now or fleet.start or datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,11 +81,17 @@ class Simulator:
     def answer(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         """Answer one GET request. The names of `headers` are lower case."""
         with self._lock:
-            self.request_count += 1
-            if path not in (bad.TASKS_PATH, bad.RUNS_PATH):
-                return Answer(404, b"<!DOCTYPE html><html><body>404</body></html>", "text/html")
-            refused = self._authenticate(headers)
-            return refused or self._answer(path, query, to_ms(self.now))
+            answer = self._answer_undated(path, query, headers)
+            if self.date_offset is not None:
+                answer.headers["Date"] = format_datetime((self.now + self.date_offset).astimezone(UTC), usegmt=True)
+            return answer
+
+    def _answer_undated(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+        self.request_count += 1
+        if path not in (bad.TASKS_PATH, bad.RUNS_PATH):
+            return Answer(404, b"<!DOCTYPE html><html><body>404</body></html>", "text/html")
+        refused = self._authenticate(headers)
+        return refused or self._answer(path, query, to_ms(self.now))
 
     def _authenticate(self, headers: Mapping[str, str]) -> Answer | None:
         key, bearer = headers.get("x-api-key"), headers.get("authorization")

@@ -60,6 +60,8 @@ def serve(simulator: Simulator, port: int = 0) -> Iterator[str]:
         config = uvicorn.Config(
             application(simulator),
             access_log=False,
+            # The simulated server has a clock of its own; see Simulator.date_offset.
+            date_header=False,
             http="h11",
             lifespan="off",
             log_config=None,

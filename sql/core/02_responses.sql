@@ -6,6 +6,7 @@ create table if not exists core.responses (
     http_status integer,
     requested_at timestamptz not null,
     received_at timestamptz not null,
+    server_at timestamptz,
     tries_count integer not null,
     body_bytes bigint not null,
     body_hash varchar

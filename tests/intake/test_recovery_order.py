@@ -178,7 +178,9 @@ def test_a_listed_run_is_attributed_when_only_one_task_can_have_made_it(
     assert {row["run_id"]: row["task_id"] for row in found} == whose
     assert all(row["outcome"] == "failed" and row["total_cents"] is not None for row in found)
     assert harness.one("select count(*) from core.listed_runs") == not_attributed
-    recovered = harness.rows("select recovered_run_id, task_id from core.missing_runs where recovered_run_id is not null")
+    recovered = harness.rows(
+        "select recovered_run_id, task_id from core.missing_runs where recovered_run_id is not null"
+    )
     assert {row["recovered_run_id"]: row["task_id"] for row in recovered} == whose
     assert harness.replay().dump() == harness.dump()
 

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from pipelines.archive.store import Archive
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
 from pipelines.console.number_format import count, span
 from pipelines.database.connection import Connection, Warehouse, open_published
 from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished, WarehouseBusy
+from pipelines.ingest.clock_check import stamped_ahead
 from pipelines.ingest.poll_words import SUSPECT_WORDS
 from pipelines.settings import Settings
 
@@ -25,6 +27,7 @@ RECENT = timedelta(days=7)
 
 def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """Tell when the source was last seen, and what was lost or refused since."""
+    yield from _stamps(Archive(settings.layout.archive), clock())
     with _history(settings) as con:
         if con is None:
             yield Finding("warn", "polls", "none yet", "run `recoup-warehouse nightly` (or `recoup-warehouse demo`)")
@@ -44,6 +47,19 @@ def examine_history(settings: Settings, clock: Clock) -> Iterator[Finding]:
     if rejects[0]:
         text = f"the last poll brought {count(int(rejects[0]), 'reject')}"
         yield Finding("warn", "rejects", text, "see `select reason, path from core.quarantine`; the rest was loaded")
+
+
+def _stamps(archive: Archive, now: datetime) -> Iterator[Finding]:
+    ahead, aside = stamped_ahead(archive, now), archive.aside_ids()
+    if ahead:
+        text = f"{count(len(ahead), 'poll')} stamped later than now: {ahead[0]}"
+        advice = (
+            "if the clock is right now, `recoup-warehouse poll` sets them aside, so that not every poll is a rebuild"
+        )
+        yield Finding("warn", "clock", text, advice)
+    if aside:
+        text = f"{count(len(aside), 'poll')} set aside, stamped by a clock that was ahead: {aside[0]}"
+        yield Finding("ok", "clock", text)
 
 
 @contextmanager

@@ -6,19 +6,21 @@ Values of secrets are never read here, only their names. Files and history are e
 import os
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 from dotenv import dotenv_values
 
-from pipelines.cli.doctor.finding import Finding
+from pipelines.cli.doctor.finding import Finding, Level
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, shown_path
+from pipelines.console.number_format import count, shown_path, span
 from pipelines.demo.simulated_api import KEY
 from pipelines.errors import BadSettings, RecoupError
+from pipelines.ingest.clock_check import MOST_AHEAD, WORTH_TELLING, clock_skew
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import Request
+from pipelines.recoup.endpoints import Request, Response
 from pipelines.settings import Settings
 from pipelines.transform.budgets import read_budgets
 
@@ -90,3 +92,14 @@ def examine_api(settings: Settings, clock: Clock) -> Iterator[Finding]:
     key = "the simulator's key" if settings.api_key.get_secret_value() == KEY else "the key"
     text = f"{settings.api_url} accepts {key} and shows {count(tasks, 'task')} in {seconds:.1f} s"
     yield Finding("ok" if tasks else "warn", "api", text, "" if tasks else "set RECOUP_ACCOUNT_IDS if you expect some")
+    yield from _clock(response)
+
+
+def _clock(response: Response) -> Iterator[Finding]:
+    skew = clock_skew(response)
+    if abs(skew) <= WORTH_TELLING:
+        return
+    side = "behind" if skew > timedelta() else "ahead of"
+    text = f"the clock of this machine is {span(abs(skew))} {side} the API's"
+    level: Level = "fail" if -skew > MOST_AHEAD else "warn"
+    yield Finding(level, "clock", text, "set the clock; polls are stamped and ordered by it")
