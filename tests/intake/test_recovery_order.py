@@ -109,9 +109,11 @@ def test_a_deleted_tasks_last_window_hides_no_run_in_flight(tmp_path: Path) -> N
     world.poll(2)
     query = "select count(*) from core.runs where task_id = ? and not is_final"
     assert world.rows(query, gone.task_id) == [(1,)]
-    world.poll(4)
+    last = world.poll(4)
     assert world.rows("select deleted_at is not null from core.tasks where task_id = ?", gone.task_id) == [(True,)]
     assert world.rows(query, gone.task_id) == [(0,)]
+    asked = world.rows("select kind from core.responses where poll_id = ? order by response_number", last.poll_id)
+    assert [kind for (kind,) in asked][:2] == ["tasks", "run"], "it is asked for itself, not found by a listing"
 
 
 # ---------- an endpoint in trouble
@@ -136,15 +138,19 @@ def test_a_listing_that_an_outage_refused_is_asked_for_again(tmp_path: Path) -> 
 
 
 # ---------- rows of a listing
-def watched(harness: LoadHarness, listing: list[dict[str, Any]], missing: tuple[str, ...]) -> None:
-    """Two looks: `a` and `b` run every hour; of those in `missing` the run of nine o'clock fell out of the window."""
+def watched(harness: LoadHarness, listing: list[dict[str, Any]], missing: tuple[str, ...], blind: tuple[str, ...] = ()) -> None:
+    """Two looks: `a` and `b` run every hour; of those in `missing` the run of nine o'clock fell out of the window.
+
+    Of those in `blind` the second look answered nothing.
+    """
     first, second = [], []
     for number, task_id in enumerate(("a", "b")):
         old = [run(f"run_{number}_{hour}", NINE.replace(hour=hour)) for hour in (7, 8)]
         new = [run(f"run_{number}_{minute}", NINE + timedelta(minutes=minute)) for minute in (60, 100, 105, 110, 115)]
         new = new if task_id in missing else [run(f"run_{number}_9", NINE), *new[:1]]
         first.append(task(task_id, old[::-1], schedule="0 * * * *"))
-        second.append(task(task_id, new[::-1], schedule="0 * * * *"))
+        seen = {"recent_runs": [], "trigger_lookup_failed": True} if task_id in blind else {"recent_runs": new[::-1]}
+        second.append(task(task_id, schedule="0 * * * *", **seen))
     harness.poll(NINE - 5 * MINUTE, first)
     later = NOON - 5 * MINUTE
     harness.load(harness.archive_poll(later, body(second), runs_body(listing), kinds=("tasks", "runs")))
@@ -183,6 +189,13 @@ def test_a_listed_run_is_attributed_when_only_one_task_can_have_made_it(
     )
     assert {row["recovered_run_id"]: row["task_id"] for row in recovered} == whose
     assert harness.replay().dump() == harness.dump()
+
+
+def test_a_listed_run_may_be_of_a_task_that_nobody_could_look_at(tmp_path: Path) -> None:
+    harness = LoadHarness(tmp_path)
+    watched(harness, [listed()], missing=("a",), blind=("b",))
+    assert harness.rows("select run_id from core.runs where found_by = 'listing'") == []
+    assert harness.rows("select run_id, outcome from core.listed_runs") == [{"run_id": "run_lost", "outcome": "failed"}]
 
 
 def retrieved(task_id: str, **over: Any) -> bytes:
@@ -243,7 +256,7 @@ def test_an_attempt_that_two_runs_claim_is_one_row_of_the_later_claim(tmp_path: 
     late = run("run_2", NINE + HOUR, attempts=[attempt("attempt_1", 5)])
     if not in_one_poll:
         harness.poll(NOON - HOUR, [task("a", [early])])
-    harness.poll(NOON, [task("a", [late, early])])
+    harness.poll(NOON, [task("a", [late, early] if in_one_poll else [late])])
     assert harness.rows("select attempt_id, run_id from core.attempts") == [
         {"attempt_id": "attempt_1", "run_id": "run_2"}
     ]
