@@ -97,6 +97,7 @@ CORRUPTIONS = [
      "from core.polls"),
     ("core.polls.deletions_are_withheld", "update core.polls set deletions_withheld_count = 11"),
     ("core.polls.polls_are_stale", "update core.polls set finished_at = '2026-08-19T09:59:59Z'"),
+    ("core.responses.clock_is_wrong", "update core.responses set server_at = requested_at - interval 121 seconds"),
     ("core.quarantine.last_poll_met_rejects", "insert into core.quarantine values "
      "('p1', 1, 'tasks[0]', 'task', null, null, null, 'odd', '{}')"),
     ("core.schema_changes.last_poll_met_new_keys", "insert into core.schema_changes values "
@@ -143,6 +144,7 @@ WARNINGS = {
     "core.polls.last_poll_failed",
     "core.polls.deletions_are_withheld",
     "core.polls.polls_are_stale",
+    "core.responses.clock_is_wrong",
     "core.quarantine.last_poll_met_rejects",
     "core.schema_changes.last_poll_met_new_keys",
     "core.schedule_gaps.schedules_can_be_read",
