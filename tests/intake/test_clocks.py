@@ -1,6 +1,5 @@
 """Two clocks: what the server's says about ours, what that costs, and what a poll stamped ahead costs later ones."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from pipelines.database.connection import Warehouse
 from pipelines.errors import BadSettings
 from pipelines.ingest import poll as polling
 from pipelines.ingest.clock_check import clock_skew
-from pipelines.ingest.poll import PollSummary, poll
-from pipelines.load.rebuild import rebuild
+from pipelines.ingest.poll import poll
+from pipelines.load.poll_rows import PollSummary
+from pipelines.load.rebuild import rebuild, rebuild_locked
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Kind, Request, Response
 from pipelines.recoup.response_errors import server_time
@@ -66,8 +66,12 @@ def world(tmp_path: Path) -> World:
 def rebuilds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each rebuild that a poll made."""
     made: list[int] = []
-    real: Callable[..., int] = polling.rebuild_locked
-    monkeypatch.setattr(polling, "rebuild_locked", lambda *given: made.append(1) or real(*given))
+
+    def counted(warehouse: Warehouse, settings: Settings) -> int:
+        made.append(1)
+        return rebuild_locked(warehouse, settings)
+
+    monkeypatch.setattr(polling, "rebuild_locked", counted)
     return made
 
 

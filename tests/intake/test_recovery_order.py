@@ -10,7 +10,8 @@ import pytest
 from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.ingest import recovery
-from pipelines.ingest.poll import PollSummary, poll
+from pipelines.ingest.poll import poll
+from pipelines.load.poll_rows import PollSummary
 from pipelines.load.rebuild import rebuild
 from pipelines.recoup.client import RecoupClient
 from pipelines.settings import Settings
@@ -138,7 +139,9 @@ def test_a_listing_that_an_outage_refused_is_asked_for_again(tmp_path: Path) -> 
 
 
 # ---------- rows of a listing
-def watched(harness: LoadHarness, listing: list[dict[str, Any]], missing: tuple[str, ...], blind: tuple[str, ...] = ()) -> None:
+def watched(
+    harness: LoadHarness, listing: list[dict[str, Any]], missing: tuple[str, ...], blind: tuple[str, ...] = ()
+) -> None:
     """Two looks: `a` and `b` run every hour; of those in `missing` the run of nine o'clock fell out of the window.
 
     Of those in `blind` the second look answered nothing.
