@@ -56,14 +56,14 @@ class Staged:
     def note(self, number: int, gated: Gated) -> None:
         """Note what the gate did not let pass, and what it does not know."""
         self.rejects += [(number, reject) for reject in gated.rejects]
-        self.unknown_keys |= gated.unknown_keys
+        self.unknown_keys = gated.unknown_keys | self.unknown_keys  # of a path, the first type counts
 
     def add(self, other: "Staged") -> None:
         """Take in what another part found."""
         self.waiting += other.waiting
         self.object_count += other.object_count
         self.rejects += other.rejects
-        self.unknown_keys |= other.unknown_keys
+        self.unknown_keys = other.unknown_keys | self.unknown_keys
         self.answers += other.answers
         self.unreadable |= other.unreadable
 

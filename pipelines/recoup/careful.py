@@ -81,6 +81,7 @@ class CarefulReader:
                 kept.parts[name] = self._identity(declared, name, parts)
             except Unreadable as why:
                 self._reject(declared, raw, parts, at, owner, f"{_general(at)}.{name}: {why}")
+                self._reject_runs(parts.get("recent_runs", b"[]"), f"{at}.recent_runs")
                 return None
         self._members(declared, parts, at, owner, kept)
         return kept
@@ -175,6 +176,21 @@ class CarefulReader:
             created_at = self._instant(parts["createdAt"])
         level, shown = LEVELS[declared], redact(raw)
         self.rejects.append(Reject(at, level, owner.task_id, owner.run_id, reason[:REASON_LENGTH], shown, created_at))
+
+    def _reject_runs(self, window: bytes, at: str) -> None:
+        """Tell the runs of a task that is set aside: they were seen, and nobody can tell whose they are."""
+        try:
+            raws = elements(window)
+        except NotJson:
+            return
+        for number, raw in enumerate(raws):
+            where = f"{at}[{number}]"
+            try:
+                parts = members(raw)
+            except NotJson:
+                parts = {}
+            owner = Owner(None, _harmless_id(parts.get("id")))
+            self._reject(contract.Run, raw, parts, where, owner, f"{_general(where)}: its task could not be read")
 
     def _instant(self, raw: bytes) -> datetime | None:
         try:

@@ -98,7 +98,7 @@ class Run(TypedDict):
     startedAt: NotRequired[Instant | None]
     finishedAt: NotRequired[Instant | None]
     delayedUntil: NotRequired[Stamp | None]
-    expiredAt: NotRequired[Instant | None]
+    expiredAt: NotRequired[Stamp | None]
     idempotencyKey: NotRequired[Text]
     version: NotRequired[Text]
     isTest: NotRequired[Flag]

@@ -66,7 +66,7 @@ def gate_carefully(index: int, raw: bytes, kind: Kind, received_at: datetime, ga
     reader = CarefulReader(Believable.at(received_at))
     kept = reader.read(DECLARED[kind], raw, f"{kind.listed}[{index}]")
     gated.rejects += reader.rejects
-    gated.unknown_keys |= reader.unknown_keys
+    gated.unknown_keys = reader.unknown_keys | gated.unknown_keys
     if kept is not None:
         gated.passed.append(Passed(index, kept.raw, kept.window_count, tuple(kept.untold), is_canonical=True))
 

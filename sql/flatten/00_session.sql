@@ -78,8 +78,13 @@ create or replace temp macro believable(instant, earliest, latest) as
         else instant
     end;
 
-create or replace temp macro run_instant(instant) as
-    believable(instant, 'earliest_run', 'latest_run');
+-- Of a run all at once, since each look costs planning: returns the first, when all of them are believable.
+create or replace temp macro first_of_run(instant, updated, a, b) as
+    case
+        when least(instant, updated, a, b) < getvariable('earliest_run')
+            or greatest(instant, updated, a, b) > getvariable('latest_run') then error('no believable instant')
+        else instant
+    end;
 
 create or replace temp macro any_instant(instant) as
     believable(instant, 'earliest_stamp', 'latest_stamp');

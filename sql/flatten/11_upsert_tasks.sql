@@ -133,7 +133,11 @@ select
         -- The API shows seven days, so no answer is evidence of what was before.
         else coalesce(
             p.observed_from_at,
-            greatest(o.window_oldest_run_at, o.observed_at - core.window_length()),
+            -- (greatest passes over null, so an empty window must not come near it)
+            case
+                when o.window_oldest_run_at is not null
+                    then greatest(o.window_oldest_run_at, o.observed_at - core.window_length())
+            end,
             o.observed_at
         )
     end as observed_from_at,

@@ -55,9 +55,6 @@ def account_of(answer: Response | NoAnswer) -> str:
         Answer(404, b"<html>"),
         error(500, "Internal server error"),
         Answer(cut=True),
-        Answer(200, b"<html>"),
-        Answer(200, b'{"status":"success","tasks":[{,]}'),
-        error(200, "Something went wrong"),
     ],
 )
 def test_one_failure_costs_itself_alone(api: Api, bad: Answer) -> None:
