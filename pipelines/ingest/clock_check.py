@@ -6,7 +6,8 @@ Answers without the header `Date`, saved bodies and a pretended now are not judg
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from pipelines.archive.store import Archive, Stored
+from pipelines.archive.poll_record import Stored
+from pipelines.archive.store import Archive
 from pipelines.errors import BadSettings
 from pipelines.recoup.endpoints import Response
 

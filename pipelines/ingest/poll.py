@@ -10,7 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.archive.store import PollEnd, PollWriter, Stored
+from pipelines.archive.poll_record import PollEnd, Stored
+from pipelines.archive.store import PollWriter
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core

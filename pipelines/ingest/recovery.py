@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-from pipelines.archive.store import PollWriter, Stored
+from pipelines.archive.poll_record import Stored
+from pipelines.archive.store import PollWriter
 from pipelines.clock import Clock
 from pipelines.database.sql_text import statement
 from pipelines.errors import RecoupError, Unreachable

@@ -12,7 +12,8 @@ import duckdb
 import xxhash
 
 from pipelines.archive.body_index import BodyIndex
-from pipelines.archive.store import Archive, Stored
+from pipelines.archive.poll_record import Stored
+from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection, roll_back
 from pipelines.errors import BadPayload
 from pipelines.load.lines import Line, head_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from pipelines.archive.store import Stored
+from pipelines.archive.poll_record import Stored
 from pipelines.recoup.endpoints import Kind
 from pipelines.recoup.gate import Passed
 from pipelines.recoup.json_text import elements, members, text_of

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipelines.archive.store import PollRecord
+from pipelines.archive.poll_record import PollRecord
 from pipelines.database.connection import Connection, insert_rows
 from pipelines.errors import PartialPoll
 from pipelines.load.batches import Staged

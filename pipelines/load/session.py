@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive.store import Archive, PollRecord, PollStart, Stored
+from pipelines.archive.poll_record import PollRecord, PollStart, Stored
+from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection, roll_back
 from pipelines.database.sql_text import first_row
 from pipelines.errors import BadSettings

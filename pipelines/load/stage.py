@@ -10,7 +10,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from pipelines.archive.body_index import BodyIndex
-from pipelines.archive.store import Archive, Stored
+from pipelines.archive.poll_record import Stored
+from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection
 from pipelines.load.apart import BatchTaker
 from pipelines.load.batches import BATCH_BYTES, BatchReader, Staged, read_unchanged

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import msgspec
 
-from pipelines.archive.store import PollStart
+from pipelines.archive.poll_record import PollStart
 from pipelines.database.connection import Connection
 from pipelines.database.sql_text import first_row, statement
 from pipelines.load.batches import Staged, TaskAnswer

@@ -21,7 +21,15 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt
 from pipelines.clock import Clock, FixedClock, utc_now
 from pipelines.errors import BadPayload, BadSettings, RecoupError, Refused, Unreachable
 from pipelines.recoup.endpoints import NoAnswer, Request, Response
-from pipelines.recoup.response_errors import Again, KeyRefused, check_status, server_time, transport_failure
+from pipelines.recoup.response_errors import (
+    Again,
+    KeyRefused,
+    check_status,
+    refuse_layers,
+    server_time,
+    start_of,
+    transport_failure,
+)
 from pipelines.recoup.retry_pause import pause_before_next_try
 from pipelines.settings import Settings, is_loopback
 
@@ -29,7 +37,6 @@ CONNECT_SECONDS = 10
 # A server that sends a byte now and then never meets the read time-out, so a whole transfer has a limit as well.
 TRANSFER_TIMEOUTS = 10
 MEGABYTE = 1_000_000
-ERROR_BODY_BYTES = 64_000
 # After so many requests in a row without an answer the rest is tried once each, or an outage would take hours.
 PATIENCE = 4
 
@@ -204,7 +211,7 @@ class RecoupClient:
         request, requested_at = call.request, self._clock()
         with self._http.stream("GET", request.path, params=request.params, headers=headers) as answer:
             if answer.status_code != httpx.codes.OK:
-                check_status(request, answer, self._start_of(answer), self._clock())
+                check_status(request, answer, start_of(answer), self._clock())
             body = self._read(call, answer)
         # A pretended now (`--at`) has no business with the server's clock.
         server_at = None if isinstance(self._clock, FixedClock) else server_time(answer.headers)
@@ -212,11 +219,7 @@ class RecoupClient:
 
     def _read(self, call: _Call, answer: httpx.Response) -> bytes:
         """Read a whole body, but never more of it than RECOUP_MAX_BODY_MEGABYTES."""
-        encoding = answer.headers.get("content-encoding", "").strip().lower()
-        if encoding not in ("", "identity", "gzip"):
-            # Each further layer would multiply how much one small body can become.
-            what = "compressed in another way than once with gzip"
-            raise BadPayload(f"GET {call.request.label}: the body is {what}; check what stands before the API")
+        refuse_layers(call.request, answer.headers)
         announced = answer.headers.get("content-length", "")
         if announced.isdigit() and int(announced[:18]) > self._limit:
             raise self._too_large(call.request)
@@ -245,13 +248,3 @@ class RecoupClient:
         if not key.isascii() or not key.isprintable() or " " in key:
             raise KeyRefused("RECOUP_API_KEY holds characters that no key has; copy it again, as one line")
         return key
-
-    @staticmethod
-    def _start_of(answer: httpx.Response) -> bytes:
-        """Read the beginning of an error's body: enough to recognise it, however long it is."""
-        start = b""
-        for chunk in answer.iter_bytes():
-            start += chunk
-            if len(start) >= ERROR_BODY_BYTES:
-                break
-        return start[:ERROR_BODY_BYTES]

@@ -16,6 +16,7 @@ import msgspec
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable
 from pipelines.recoup.endpoints import Kind, Request
 
+ERROR_BODY_BYTES = 64_000
 NOT_A_UUID = "Failed to fetch scheduled actions: invalid input syntax for type uuid"
 TOO_LARGE = "FUNCTION_RESPONSE_PAYLOAD_TOO_LARGE"
 NOT_FOUND = "Not found"
@@ -82,6 +83,23 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
     age = headers.get("age", "")
     aware = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
     return aware + timedelta(seconds=int(age) if age.isascii() and age.isdigit() and len(age) < 8 else 0)
+
+
+def start_of(answer: httpx.Response) -> bytes:
+    """Read the beginning of an error's body: enough to recognise it, however long it is."""
+    start = b""
+    for chunk in answer.iter_bytes():
+        start += chunk
+        if len(start) >= ERROR_BODY_BYTES:
+            break
+    return start[:ERROR_BODY_BYTES]
+
+
+def refuse_layers(request: Request, headers: Mapping[str, str]) -> None:
+    """Raise BadPayload for any compression but one layer of gzip: each further one multiplies what a body becomes."""
+    if headers.get("content-encoding", "").strip().lower() not in ("", "identity", "gzip"):
+        what = "compressed in another way than once with gzip"
+        raise BadPayload(f"GET {request.label}: the body is {what}; check what stands before the API")
 
 
 def check_status(request: Request, answer: httpx.Response, start: bytes, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive.store import PollEnd
+from pipelines.archive.poll_record import PollEnd
 from pipelines.errors import BadPayload, BadSettings, Unreachable
 from pipelines.ingest.poll_words import headline, warnings
 from pipelines.load.poll_rows import PollSummary

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive.store import Archive, PollEnd, Stored
+from pipelines.archive.poll_record import PollEnd, Stored
+from pipelines.archive.store import Archive
 from pipelines.cli.doctor.history import examine_history
 from pipelines.cli.doctor.settings_and_api import examine_api
 from pipelines.clock import fixed

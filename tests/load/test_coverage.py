@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.archive.store import PollEnd
+from pipelines.archive.poll_record import PollEnd
 from tests.support.bodies import NOON, LoadHarness, body, few, task
 from tests.support.coverage_helpers import DAILY, DAY, HOUR, HOURLY, WEEKLY, Source, accounted, existed
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive.store import PollEnd
+from pipelines.archive.poll_record import PollEnd
 from tests.support.bodies import NOON, LoadHarness, run, runs_body, task
 from tests.support.coverage_helpers import DAY, HOUR, HOURLY, Source, accounted, existed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.archive.store import PollEnd
+from pipelines.archive.poll_record import PollEnd
 from pipelines.recoup import fast_contract
 from tests.support.bodies import NOON, LoadHarness, body, iso, run, runs_body, task
 

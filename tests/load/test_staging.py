@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.archive.store import PollRecord
+from pipelines.archive.poll_record import PollRecord
 from pipelines.database import connection
 from pipelines.errors import BadSettings
 from pipelines.load import batches, stage

@@ -11,7 +11,8 @@ from typing import Literal
 
 import duckdb
 
-from pipelines.archive.store import Archive, PollEnd
+from pipelines.archive.poll_record import PollEnd
+from pipelines.archive.store import Archive
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import RecoupError
 from pipelines.ingest.poll import task_requests

@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 from hypothesis import HealthCheck, settings
 
-from pipelines.archive.store import Archive, PollEnd, PollRecord
+from pipelines.archive.poll_record import PollEnd, PollRecord
+from pipelines.archive.store import Archive
 from pipelines.database.core_schema import apply_core
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
