@@ -172,6 +172,7 @@ def stamp_ahead(world: World, hours: float, ours: timedelta) -> None:
     world.sim.date_offset = timedelta()
 
 
+@pytest.mark.slow
 def test_a_poll_stamped_ahead_costs_one_rebuild(world: World, rebuilds: list[int]) -> None:
     world.poll(2)
     stamp_ahead(world, 3, 48 * HOUR)

@@ -72,6 +72,7 @@ where a.poll_id = ? and r.outcome = 'succeeded'
 """
 
 
+@pytest.mark.slow
 def test_every_failure_of_the_last_day_has_its_reason_before_good_runs_get_details(tmp_path: Path) -> None:
     world = World(tmp_path, *fleet(), details_per_poll=12)
     met = 0
@@ -234,6 +235,7 @@ def test_a_run_that_could_not_be_attributed_leaves_the_list_when_it_is_retrieved
     assert harness.one("select task_id from core.runs where run_id = 'run_lost'") == "b"
 
 
+@pytest.mark.slow
 def test_a_small_budget_attributes_what_it_cannot_retrieve(tmp_path: Path) -> None:
     world = World(tmp_path, *fleet(1), details_per_poll=1)
     world.poll(3)

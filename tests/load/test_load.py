@@ -78,8 +78,9 @@ def test_one_bad_run_costs_itself_alone(harness: LoadHarness) -> None:
     assert [(r["path"], r["level"], r["task_id"], r["run_id"]) for r in rejects] == [
         ("tasks[0].recent_runs[1]", "run", "task_1", "run_bad"),
         ("tasks[1]", "task", None, None),
+        ("tasks[1].recent_runs[0]", "run", None, "run_4"),
     ]
-    assert row.quarantined_count == 2
+    assert row.quarantined_count == 3
     assert "owner@label.example" not in json.dumps(rejects)
     verdicts = dict(harness.con.execute("select task_id, verdict from core.task_observations").fetchall())
     assert verdicts == {"task_1": "rejected", "task_3": "first"}
