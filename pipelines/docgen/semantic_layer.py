@@ -1,6 +1,6 @@
 """The semantic layer for BI tools: dimensions and metrics of each mart, as its .yml defines them, in one document.
 
-Defining them does not belong here (sql/marts/*.yml); nor does feeding any one tool.
+Defining them does not belong here (sql/marts/*.yml); nor how people read them (transform/labels.py).
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.transform.labels import label, number_format
 from pipelines.transform.model import Column, Metric, Model
 from pipelines.transform.model_files import COMPLETENESS_COLUMNS
 
@@ -16,10 +17,6 @@ HEADER = """\
 # Dimensions and metrics for BI tools. An expression is DuckDB SQL over the columns of its table; formats are d3's.
 # Show the completeness columns beside every metric of the same table: what is missing is in no number.
 """
-# How people read a unit: 0.04 cents must not become $0.00.
-FORMATS = {"ratio": ".1%", "usd": "$,.4f"}
-WHOLE_NUMBER = ",.0f"
-WORDS = {"usd": "(USD)", "id": "ID", "n": "n"}
 KINDS = {"DATE": "time", "TIMESTAMP WITH TIME ZONE": "time", "BOOLEAN": "boolean"}
 NUMBERS = ("INTEGER", "BIGINT", "DOUBLE", "DECIMAL")
 
@@ -29,12 +26,6 @@ def semantic_layer(models: Sequence[Model]) -> str:
     described = sorted((model for model in models if model.metrics or model.dimensions), key=lambda model: model.name)
     document = {"version": 1, "tables": [_table(model) for model in described]}
     return HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
-
-
-def label(name: str) -> str:
-    """Write a column's or metric's name as people read it: `total_usd` is `Total (USD)`."""
-    words = [WORDS.get(word, word) for word in name.split("_")]
-    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def _table(model: Model) -> dict[str, Any]:
@@ -67,6 +58,6 @@ def _metric(metric: Metric) -> dict[str, str]:
         "label": label(metric.name),
         "expression": metric.expression,
         "unit": metric.unit,
-        "format": FORMATS.get(metric.unit, WHOLE_NUMBER),
+        "format": number_format(metric.unit),
         "description": metric.description,
     }

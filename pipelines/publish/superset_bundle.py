@@ -5,7 +5,6 @@ are made in superset_charts.py.
 """
 
 import os
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from uuid import UUID, uuid5
 import yaml
 
 from pipelines.publish.superset_charts import charts_and_dashboard
+from pipelines.transform.labels import label, number_format
 from pipelines.transform.model import Column, Metric, Model
 
 DASHBOARD = Path(__file__).with_name("superset_dashboard.yaml")
@@ -22,8 +22,6 @@ DATABASE = "Recoup warehouse"
 VERSION = "1.0.0"
 # Importing again replaces what was imported before, since the ids stay the same.
 _NAMESPACE = UUID("6f1f7a52-5a0e-4d3c-9f6b-2d1f0b7c8e11")
-_FORMATS = {"ratio": ".1%", "usd": "$,.4f"}  # a fleet's daily spend may be cents
-_COUNTED = re.compile("(run|task|tick|poll|attempt)_count")
 _TIMES = ("DATE", "TIMESTAMP")
 
 
@@ -95,7 +93,7 @@ def _dataset(mart: Model) -> dict[str, Any]:
 def _column(column: Column, dimensions: Sequence[str]) -> dict[str, Any]:
     return {
         "column_name": column.name,
-        "verbose_name": words(column.name),
+        "verbose_name": label(column.name),
         "type": column.data_type,
         "description": column.description,
         "is_dttm": _is_time(column),
@@ -108,17 +106,11 @@ def _column(column: Column, dimensions: Sequence[str]) -> dict[str, Any]:
 def _metric(metric: Metric) -> dict[str, Any]:
     return {
         "metric_name": metric.name,
-        "verbose_name": words(metric.name),
+        "verbose_name": label(metric.name),
         "expression": metric.expression,
         "description": metric.description,
-        "d3format": _FORMATS.get(metric.unit, ",d"),
+        "d3format": number_format(metric.unit),
     }
-
-
-def words(name: str) -> str:
-    """Return a column's or metric's name as people read it: `rescued_run_count` is `Rescued runs`."""
-    text = _COUNTED.sub(r"\1s", name).replace("_count", "").replace("_", " ").removesuffix(" usd")
-    return text if len(text) == 1 else text[:1].upper() + text[1:] + (" (USD)" if name.endswith("_usd") else "")
 
 
 def _is_time(column: Column) -> bool:

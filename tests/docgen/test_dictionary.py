@@ -11,7 +11,7 @@ import yaml
 from pipelines.cli import main as cli
 from pipelines.docgen.data_dictionary import as_json, in_reading_order, markdown
 from pipelines.docgen.model_docs import DOCS_DIR, GENERATORS, stale, write
-from pipelines.docgen.semantic_layer import label, semantic_layer
+from pipelines.docgen.semantic_layer import semantic_layer
 from pipelines.transform.model_files import LOADER
 from tests.support.warehouse_builder import WarehouseBuilder, models
 
@@ -77,14 +77,6 @@ def test_every_metric_is_explained_in_the_documentation() -> None:
 
 def _names(line: str) -> list[str]:
     return re.findall(r"`(\w+)`", line.split(" | ")[0])
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("total_usd", "Total (USD)"), ("account_id", "Account ID"), ("n", "N"), ("failure_ratio", "Failure ratio")],
-)
-def test_labels_read_like_words(name: str, expected: str) -> None:
-    assert label(name) == expected
 
 
 def test_describe_lists_tables_and_prints_columns(

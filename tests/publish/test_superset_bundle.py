@@ -14,7 +14,7 @@ import yaml
 from pipelines.cli import main as cli
 from pipelines.errors import BadModel
 from pipelines.publish import superset_bundle
-from pipelines.publish.superset_bundle import bundle, words, write_bundle
+from pipelines.publish.superset_bundle import bundle, write_bundle
 from pipelines.transform.load_models import load_models
 from pipelines.transform.model_files import LOADER
 
@@ -103,17 +103,3 @@ def test_the_command_writes_a_zip_for_this_warehouse(
     with zipfile.ZipFile(tmp_path / "recoup.zip") as archive:
         database = yaml.safe_load(archive.read("recoup/databases/recoup.yaml"))
     assert database["sqlalchemy_uri"] == f"duckdb:///{tmp_path / 'warehouse/current/recoup.duckdb'}"
-
-
-@pytest.mark.parametrize(
-    ("name", "read"),
-    [
-        ("failure_ratio", "Failure ratio"),
-        ("rescued_run_count", "Rescued runs"),
-        ("failed_count_7d", "Failed 7d"),
-        ("wasted_usd", "Wasted (USD)"),
-        ("n", "n"),
-    ],
-)
-def test_names_are_read_by_people(name: str, read: str) -> None:
-    assert words(name) == read
