@@ -1,6 +1,7 @@
 """Staging much: parts side by side give what parts in turn give, in little memory; one huge object costs itself alone."""
 
 from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -167,3 +168,17 @@ def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pyte
         assert tried == ["rollback"] * 3
         assert con.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
         connection.roll_back(con)
+
+
+def test_a_task_that_is_too_large_was_seen_and_is_not_deleted(tmp_path: Path) -> None:
+    harness = LoadHarness(tmp_path)
+    harness.poll(NOON, [task("task_1"), task("task_huge")])
+    harness.con.execute("set memory_limit = '100MB'")
+    huge = task("task_huge", prompt="x" * HUGE_MEGABYTES * 1024 * 1024, runs=[run("run_of_huge")])
+    harness.load(harness.archive_poll(NOON + timedelta(hours=1), body([task("task_1"), huge])))
+    told = harness.rows("select level, task_id, run_id from core.quarantine order by level desc")
+    assert told == [
+        {"level": "task", "task_id": "task_huge", "run_id": None},
+        {"level": "run", "task_id": "task_huge", "run_id": "run_of_huge"},
+    ]
+    assert harness.one("select count(*) from core.tasks where deleted_at is not null") == 0
