@@ -173,7 +173,7 @@ def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pyte
 def test_a_task_that_is_too_large_was_seen_and_is_not_deleted(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     harness.poll(NOON, [task("task_1"), task("task_huge")])
-    harness.con.execute("set memory_limit = '100MB'")
+    harness.con.execute("set memory_limit = '60MB'")
     huge = task("task_huge", prompt="x" * HUGE_MEGABYTES * 1024 * 1024, runs=[run("run_of_huge")])
     harness.load(harness.archive_poll(NOON + timedelta(hours=1), body([task("task_1"), huge])))
     told = harness.rows("select level, task_id, run_id from core.quarantine order by level desc")
