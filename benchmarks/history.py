@@ -67,6 +67,7 @@ select
     min(tick_at) - interval 1 minute as from_at,
     max(tick_at) + interval 1 minute as to_at,
     'not_polled' as cause,
+    false as is_provisional,
     count(*) as runs_missing_count,
     0 as recovered_count,
     max(tick_at) as detected_at,

@@ -16,6 +16,7 @@ SUSPECT_WORDS = {
         "an account that had tasks shows none; unless it shows some again, they count as deleted after two days. "
         f"If they are gone, say so: {ACCEPT}; if not, see that the key may still read the account"
     ),
+    "unreadable_objects": "a list held objects whose id nobody can read, so it ends no task (see core.quarantine)",
     "row_cap_reached": "exactly 1,000 tasks came, so the list may be cut; poll by RECOUP_ARTIST_ACCOUNT_IDS",
 }
 
