@@ -76,7 +76,8 @@ def test_a_refused_endpoint_costs_nothing_but_the_recovery(world: World, status:
     assert summary.status == "succeeded"
     assert "not being recovered" in str(summary.recovery_note)
     assert str(status) in str(summary.recovery_note)
-    assert (summary.missing_run_count, summary.recovered_run_count, summary.details_call_count <= 2) == (5, 0, True)
+    assert (summary.missing_run_count, summary.recovered_run_count) == (5, 0)
+    assert summary.details_call_count <= (0 if status == 403 else 2)
     assert world.rows("select count(*) from core.runs") == [(8,)]
 
 
