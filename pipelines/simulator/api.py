@@ -89,7 +89,7 @@ class Simulator:
     def _answer_undated(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
         self.request_count += 1
         if path not in (bad.TASKS_PATH, bad.RUNS_PATH):
-            return Answer(404, b"<!DOCTYPE html><html><body>404</body></html>", "text/html")
+            return bad.no_such_path()
         refused = self._authenticate(headers)
         return refused or self._answer(path, query, to_ms(self.now))
 

@@ -81,9 +81,15 @@ def _rate_limited(fault: Fault) -> Answer:
     return Answer(429, msgspec.json.encode(body | {"status": 429}), "application/problem+json", headers)
 
 
+def no_such_path() -> Answer:
+    """Answer as the web framework does for a path that no code serves: with a page, not with the API's JSON."""
+    return Answer(404, b"<!DOCTYPE html><html><body>404</body></html>", "text/html")
+
+
 def _refused(fault: Fault) -> Answer:
-    text = "Not found" if fault.status == 404 else "Access denied to specified account_id"
-    return error_answer(fault.status, text)
+    return (
+        no_such_path() if fault.status == 404 else error_answer(fault.status, "Access denied to specified account_id")
+    )
 
 
 # These replace the true answer.
@@ -131,7 +137,7 @@ TRAVELLING: dict[str, Callable[[Fault, Answer], None]] = {
 Tasks = list[dict[str, Any]]
 
 
-def _silent(tasks: Tasks) -> None:
+def _emptied(tasks: Tasks) -> None:
     for task in tasks:
         # The server does not look up a task without a schedule, so its answer stays the same.
         if task["trigger_schedule_id"] is not None:
@@ -140,8 +146,15 @@ def _silent(tasks: Tasks) -> None:
                 task["timezone"] = None
 
 
+def _silent(tasks: Tasks) -> None:
+    """Answer as servers did before they told of a failed look-up: one that tells is not silent."""
+    _emptied(tasks)
+    for task in tasks:
+        task.pop("trigger_lookup_failed", None)
+
+
 def _lookup_failed(tasks: Tasks) -> None:
-    _silent(tasks)
+    _emptied(tasks)
     for task in tasks:
         if "trigger_lookup_failed" in task and task["trigger_schedule_id"] is not None:
             task["trigger_lookup_failed"] = True

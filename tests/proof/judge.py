@@ -89,12 +89,11 @@ def _load_truth(world: World, truth: Truth) -> None:
 
 
 def _allow_offsets(world: World) -> None:
-    """State how late a run may start and be on time: a minute, and where a schedule has an offset, that and more.
+    """State how late a run may start and be on time: two minutes, and where a schedule has an offset, that too.
 
-    How much more the product allows is its own rule; a run that starts within a minute is never late.
+    How the product finds the offset is its own rule; a run that starts within a minute is never late.
     """
-    spread_s = max((task.lateness.spread_s for task in world.fleet.tasks if task.lateness), default=None)
-    most_s = 60 if spread_s is None else 120 + spread_s
+    most_s = 120 + max((task.lateness.spread_s for task in world.fleet.tasks if task.lateness), default=0)
     world.con.execute(
         f"set variable on_time_at_least = interval 60 seconds; set variable on_time_at_most = interval {most_s} seconds"
     )

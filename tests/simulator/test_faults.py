@@ -96,7 +96,8 @@ def test_faults_keep_to_their_time_account_and_path() -> None:
     get(sim, account_id=OTHER_ACCOUNT)
     sim.add_fault(Fault(kind="runs_refused", status=404))
     get(sim)
-    get(sim, "/api/tasks/runs", status=404)
+    answer = sim.answer("/api/tasks/runs", {}, HEADERS)
+    assert (answer.status, answer.content_type) == (404, "text/html"), "a path without code answers with a page"
     sim.clear_faults()
     get(sim, "/api/tasks/runs")
 
@@ -116,6 +117,9 @@ def test_a_silent_outage_looks_like_emptiness_and_the_listing_fails_aloud() -> N
 
 def test_newer_servers_admit_a_failed_lookup() -> None:
     sim = two_tasks("newest")
+    sim.add_fault(Fault(kind="silent_outage", to_at=at(hours=9)))
+    assert "trigger_lookup_failed" not in tasks(sim)[0], "a server that says false has read the list"
+    sim.clear_faults()
     sim.add_fault(Fault(kind="lookup_failed"))
     task = tasks(sim)[0]
     assert (task["recent_runs"], task["timezone"], task["trigger_lookup_failed"]) == ([], None, True)
