@@ -15,9 +15,10 @@ INTRODUCTION = """\
 
 Every table and column of the published file. The same texts are comments in the database: BI tools show them, and
 `recoup-warehouse describe <table>` prints them. Marts (`marts.*`) answer questions; core tables (`core.*`) hold one
-clean row per thing. Times are UTC unless a text says otherwise; days are cut in the reporting time zone. Money is
-exact, and is what Trigger.dev charges for compute and invocation, never the language model's bill. How each metric is
-defined: [metrics.md](metrics.md).
+clean row per thing. A time is an instant (`TIMESTAMPTZ`): clients show it in a zone
+of their own, `set timezone = 'UTC'` in UTC; days are cut in the reporting time zone. Money is what Trigger.dev charges for
+compute and invocation, never the language model's bill: `*_cents` exact, `*_usd` the same to ten digits. How each metric
+is defined: [metrics.md](metrics.md).
 """
 
 

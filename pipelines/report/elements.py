@@ -19,7 +19,12 @@ NO_TASK = "(task not known)"
 NO_ACCOUNT = "(account not known)"
 NO_TITLE = "(untitled)"
 
-COVERAGE_WORDS = {"complete": "complete", "gap": "runs are missing", "unknown": "not known whole"}
+COVERAGE_WORDS = {
+    "complete": "complete",
+    "gap": "runs are missing",
+    "unknown": "not known whole",
+    "not_observed_that_long": "not observed that long",
+}
 
 
 @dataclass(frozen=True, slots=True)

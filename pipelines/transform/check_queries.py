@@ -13,8 +13,8 @@ PLACES = {
     "date": "mart.date = missing.date",
     "month": "date_trunc('month', mart.month) = date_trunc('month', missing.date)",
     "task_id": "mart.task_id = missing.task_id",
-    "account_id": "mart.account_id is not distinct from tasks.account_id",
-    "artist_account_id": "mart.artist_account_id is not distinct from tasks.artist_account_id",
+    "account_id": "mart.account_id is not distinct from missing.account_id",
+    "artist_account_id": "mart.artist_account_id is not distinct from missing.artist_account_id",
     "window_days": "missing.tick_at > context.as_of_at - to_hours(24 * mart.window_days)",
     "changed_at": "missing.tick_at between mart.before_from_at and mart.after_until_at",
 }
@@ -75,7 +75,6 @@ def complete_over_a_hole(model: Model) -> str | None:
     return (
         f"select distinct {', '.join(f'mart.{name}' for name in model.grain)} from {model.relation} as mart "
         "inner join marts.missing_run_facts as missing on true "
-        "left join core.tasks as tasks on tasks.task_id = missing.task_id "
         "cross join core.build_context as context "
         f"where mart.coverage_status = 'complete' and {' and '.join(places) or 'true'}"
     )

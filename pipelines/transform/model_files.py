@@ -19,7 +19,7 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 RawChecks = list[str | dict[str, Any]]
 COMPLETENESS_COLUMNS = ("runs_missing_count", "coverage_status")
-COVERAGE_STATUSES = ("complete", "gap", "unknown")
+COVERAGE_STATUSES = ("complete", "gap", "unknown", "not_observed_that_long")
 _NUMBER_PREFIX = re.compile(r"^\d+_")
 _GRAIN_SENTENCE = re.compile(r"One row [^.]+\.?$")
 _CHECK_EXTRAS = {"severity", "description", "name"}

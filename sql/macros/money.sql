@@ -15,3 +15,6 @@ create or replace macro core.sum_known_cents(cents) as (
         else coalesce(sum(cents), 0)
     end
 );
+-- Dollars for people and their tools, from exact cents; sums are made of cents first, so that it rounds once. Ten digits
+-- after the point are a hundred-millionth of a cent; 28 in all hold every DECIMAL(38, 20) of cents and can be multiplied.
+create or replace macro core.usd(cents) as (cents * 0.01)::decimal(28, 10);

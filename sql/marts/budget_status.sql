@@ -134,14 +134,12 @@ forecasts as (
 missing as (
 
     select
-        tasks.account_id,
+        missing.account_id,
         count(*) as runs_missing_count
     from marts.missing_run_facts as missing
-    inner join core.tasks as tasks
-        on tasks.task_id = missing.task_id
     cross join context
     where missing.tick_at >= context.month_from_at
-    group by tasks.account_id
+    group by missing.account_id
 
 ),
 
@@ -164,7 +162,7 @@ unknown_days as (
     inner join core.tasks as tasks
         on tasks.task_id = coverage.task_id
     where coverage.window_days = 1
-        and coverage.coverage_status = 'unknown'
+        and coverage.coverage_status not in ('complete', 'gap')
 
 ),
 
@@ -173,6 +171,8 @@ accounts as (
     select distinct account_id from core.tasks
     union
     select account_id from spent
+    union
+    select account_id from missing
     union
     select account_id from core.budgets where account_id != '*'
 
@@ -243,14 +243,12 @@ forecast as (
 
 ),
 
-in_dollars as (
+judged as (
 
+    -- Cents are exact, dollars are rounded: a limit is compared with cents.
     select
         *,
-        total_cents * 0.01 as total_usd,
-        forecast_cents * 0.01 as forecast_usd,
-        forecast_low_cents * 0.01 as forecast_low_usd,
-        forecast_high_cents * 0.01 as forecast_high_usd
+        budget_usd * 100 as budget_cents
     from forecast
 
 )
@@ -262,33 +260,33 @@ select
     warn_ratio,
     case
         when budget_usd is null then 'no_budget'
-        when total_usd > budget_usd then 'over'
-        when forecast_low_usd > budget_usd then 'will_be_over'
-        when total_usd >= budget_usd * warn_ratio::decimal(5, 4) then 'warn'
-        when forecast_usd > budget_usd then 'may_be_over'
+        when total_cents > budget_cents then 'over'
+        when forecast_low_cents > budget_cents then 'will_be_over'
+        when total_cents >= budget_cents * warn_ratio::decimal(5, 4) then 'warn'
+        when forecast_cents > budget_cents then 'may_be_over'
         else 'within'
     end as budget_state,
 
     ---------- so far
     run_count,
     total_cents,
-    total_usd,
+    core.usd(total_cents) as total_usd,
     wasted_cents,
-    wasted_cents * 0.01 as wasted_usd,
-    total_usd / nullif(budget_usd, 0) as spent_ratio,
+    core.usd(wasted_cents) as wasted_usd,
+    total_cents / nullif(budget_cents, 0) as spent_ratio,
     is_final,
     unpriced_run_count,
 
     ---------- at the end of the month
     remaining_tick_count,
     borrowed_task_count,
-    forecast_usd,
-    forecast_low_usd,
-    forecast_high_usd,
-    forecast_usd / nullif(budget_usd, 0) as forecast_ratio,
+    core.usd(forecast_cents) as forecast_usd,
+    core.usd(forecast_low_cents) as forecast_low_usd,
+    core.usd(forecast_high_cents) as forecast_high_usd,
+    forecast_cents / nullif(budget_cents, 0) as forecast_ratio,
 
     ---------- completeness
     runs_missing_count,
     core.coverage_status(runs_missing_count, is_unknown) as coverage_status
-from in_dollars
-order by forecast_ratio desc nulls last, total_usd desc nulls last, account_id
+from judged
+order by forecast_ratio desc nulls last, total_cents desc nulls last, account_id

@@ -88,11 +88,11 @@ select
 
     ---------- money
     divided.cost_per_success_cents,
-    divided.cost_per_success_cents * 0.01 as cost_per_success_usd,
+    core.usd(divided.cost_per_success_cents) as cost_per_success_usd,
     divided.total_cents,
-    divided.total_cents * 0.01 as total_usd,
+    core.usd(divided.total_cents) as total_usd,
     divided.wasted_cents,
-    divided.wasted_cents * 0.01 as wasted_usd,
+    core.usd(divided.wasted_cents) as wasted_usd,
     divided.wasted_cents / nullif(divided.total_cents, 0) as wasted_ratio,
     divided.uncounted_cents,
     divided.test_run_count,

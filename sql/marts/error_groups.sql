@@ -113,7 +113,7 @@ select
     groups.task_count,
     groups.account_count,
     groups.wasted_cents,
-    groups.wasted_cents * 0.01 as wasted_usd,
+    core.usd(groups.wasted_cents) as wasted_usd,
 
     ---------- when
     groups.first_seen_at,

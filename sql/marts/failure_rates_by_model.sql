@@ -6,7 +6,8 @@ with coverage as (
     select
         window_days,
         sum(runs_missing_count) as fleet_missing_count,
-        count(*) filter (coverage_status = 'unknown') as unknown_task_count
+        count(*) filter (coverage_status = 'unknown') as unknown_task_count,
+        count(*) filter (coverage_status = 'not_observed_that_long') as young_task_count
     from marts.window_coverage
     group by window_days
 
@@ -71,7 +72,9 @@ joined as (
         coalesce(counts.nonproduction_run_count, 0) as nonproduction_run_count,
         coalesce(counts.succeeded_count + counts.failed_count, 0) as n,
         coalesce(missing.runs_missing_count, 0) as runs_missing_count,
-        core.coverage_status(coverage.fleet_missing_count, coverage.unknown_task_count > 0) as coverage_status
+        core.window_status(
+            coverage.fleet_missing_count, coverage.unknown_task_count > 0, coverage.young_task_count > 0
+        ) as coverage_status
     from places
     left join counts
         on counts.window_days = places.window_days

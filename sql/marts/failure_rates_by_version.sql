@@ -1,12 +1,14 @@
 -- Did a deployment of the worker make runs fail? Rates by worker version over the last 1, 7, 30 and 90 days.
 -- Grain: one row per worker version and window. Key: window_days, worker_version. Worst first, by failure_rank.
--- A run that never started has no version. Of a missing run nobody knows which version it would have had.
+-- Missing runs overlap: each stands beside every version in use at its time, since nobody knows which it would have had. Do
+-- not add them up. A run that never started has no version.
 with coverage as (
 
     select
         window_days,
         sum(runs_missing_count) as fleet_missing_count,
-        count(*) filter (coverage_status = 'unknown') as unknown_task_count
+        count(*) filter (coverage_status = 'unknown') as unknown_task_count,
+        count(*) filter (coverage_status = 'not_observed_that_long') as young_task_count
     from marts.window_coverage
     group by window_days
 
@@ -91,9 +93,10 @@ select
     ---------- completeness
     coalesce(missing.runs_missing_count, 0) as runs_missing_count,
     rated.run_count / nullif(rated.run_count + coalesce(missing.runs_missing_count, 0), 0) as coverage_ratio,
-    core.coverage_status(
+    core.window_status(
         coalesce(coverage.fleet_missing_count, 0),
-        coalesce(coverage.unknown_task_count > 0, true)
+        coalesce(coverage.unknown_task_count > 0, true),
+        coverage.young_task_count > 0
     ) as coverage_status
 from rated
 left join missing

@@ -1,5 +1,5 @@
 -- What fails, and how often?
--- Grain: one row per local day, task and model in force; days without runs too. Key: date, task_id, model.
+-- Grain: one row per local day, task and what was in force: model, account, artist (the key); days without runs too.
 -- Failed / (succeeded + failed); test runs and other environments are left out and counted beside it.
 select
     date,

@@ -85,9 +85,9 @@ select
     case when days.date is null then 0 else days.compute_cents end as compute_cents,
     case when days.date is null then 0 else days.invocation_cents end as invocation_cents,
     case when days.date is null then 0 else days.total_cents end as total_cents,
-    case when days.date is null then 0 else days.total_cents end * 0.01 as total_usd,
+    core.usd(case when days.date is null then 0 else days.total_cents end) as total_usd,
     case when days.date is null then 0 else days.wasted_cents end as wasted_cents,
-    case when days.date is null then 0 else days.wasted_cents end * 0.01 as wasted_usd,
+    core.usd(case when days.date is null then 0 else days.wasted_cents end) as wasted_usd,
     days.wasted_cents / nullif(days.total_cents, 0) as wasted_ratio,
     coalesce(days.is_final, true) as is_final,
 

@@ -14,7 +14,9 @@ versions as (
             when version_number = 1 then '-infinity'::timestamptz
             else valid_from
         end as in_force_from,
-        model
+        model,
+        account_id,
+        artist_account_id
     from core.task_versions
 
 ),
@@ -32,6 +34,8 @@ select
     missing.tick_at,
     (missing.tick_at at time zone context.reporting_timezone)::date as date,
     versions.model,
+    versions.account_id,
+    versions.artist_account_id,
     missing.gap_id,
     gaps.cause
 from missing

@@ -15,7 +15,7 @@ windows as (
 
 ),
 
-counted_runs as (
+runs as (
 
     select
         facts.run_id,
@@ -29,27 +29,6 @@ counted_runs as (
         and facts.outcome in ('succeeded', 'failed')
         and facts.created_at > context.as_of_at - to_hours(24 * 90)
         and facts.created_at <= context.as_of_at
-
-),
-
-embedded as (
-
-    select
-        run_id,
-        count(*) as attempt_count
-    from core.attempts
-    where run_id in (select run_id from counted_runs)
-    group by run_id
-
-),
-
-runs as (
-
-    select
-        counted_runs.* replace (coalesce(counted_runs.attempt_count, embedded.attempt_count) as attempt_count)
-    from counted_runs
-    left join embedded
-        on embedded.run_id = counted_runs.run_id
 
 ),
 

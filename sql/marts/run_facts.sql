@@ -1,5 +1,5 @@
 -- What is there to count about a run? The base of all other marts.
--- Grain: one row per run. Model, schedule and prompt are those in force when it started; names are today's.
+-- Grain: one row per run. Configuration, account and artist are those in force when it started; titles are today's.
 -- Caveat: a change of configuration is known from the poll that first saw it.
 with context as (
 
@@ -26,8 +26,21 @@ versions as (
         model,
         schedule,
         timezone,
-        prompt_hash
+        prompt_hash,
+        account_id,
+        artist_account_id
     from core.task_versions
+
+),
+
+embedded as (
+
+    -- Only servers that list the attempts of a run inside it fill this table.
+    select
+        run_id,
+        count(*)::integer as attempt_count
+    from core.attempts
+    group by run_id
 
 ),
 
@@ -46,9 +59,9 @@ select
     runs.run_id,
     runs.task_id,
     tasks.title,
-    tasks.account_id,
-    tasks.artist_account_id,
-    tasks.artist_name,
+    versions.account_id,
+    versions.artist_account_id,
+    case when tasks.artist_account_id = versions.artist_account_id then tasks.artist_name end as artist_name,
     (runs.created_at at time zone context.reporting_timezone)::date as date,
 
     ---------- configuration in force
@@ -76,14 +89,18 @@ select
     runs.compute_cents,
     runs.invocation_cents,
     runs.total_cents,
-    runs.total_cents * 0.01 as total_usd,
+    core.usd(runs.total_cents) as total_usd,
     case
         when runs.outcome = 'failed' then runs.total_cents
         else 0
     end as wasted_cents,
     runs.duration_ms,
     -- Read while the run lived, the number was not its last.
-    case when runs.is_final and runs.details_observed_at >= runs.updated_at then runs.attempt_count end as attempt_count,
+    case
+        when runs.is_final and runs.details_observed_at >= runs.updated_at
+            then coalesce(runs.attempt_count, embedded.attempt_count)
+        when runs.is_final then embedded.attempt_count
+    end as attempt_count,
 
     ---------- times
     runs.created_at,
@@ -96,4 +113,6 @@ asof left join versions
     and versions.in_force_from <= runs.in_force_at
 left join tasks
     on tasks.task_id = runs.task_id
+left join embedded
+    on embedded.run_id = runs.run_id
 cross join context

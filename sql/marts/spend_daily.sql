@@ -1,5 +1,5 @@
 -- What do the runs cost, and how much of it was for nothing?
--- Grain: one row per local day, task and model in force; days without runs too. Key: date, task_id, model.
+-- Grain: one row per local day, task and what was in force: model, account, artist (the key); days without runs too.
 -- Trigger.dev compute and invocation of every run, test runs too; not the language model's bill.
 select
     date,
@@ -12,9 +12,9 @@ select
     compute_cents,
     invocation_cents,
     total_cents,
-    total_cents * 0.01 as total_usd,
+    core.usd(total_cents) as total_usd,
     wasted_cents,
-    wasted_cents * 0.01 as wasted_usd,
+    core.usd(wasted_cents) as wasted_usd,
     is_final,
     runs_missing_count,
     coverage_status,

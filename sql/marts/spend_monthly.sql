@@ -1,5 +1,6 @@
 -- What does each account and artist cost per month, and how much of it was for nothing?
--- Grain: one row per local month, account and artist (as of today); months without runs too. Key: those three.
+-- Grain: one row per local month, account and artist in force when the runs started; months without runs too. Key: those
+-- three. A task that moves leaves closed months as they were.
 -- Trigger.dev compute and invocation of every run, test runs too; not the language model's bill.
 with days as (
 
@@ -44,9 +45,9 @@ select
     compute_cents,
     invocation_cents,
     total_cents,
-    total_cents * 0.01 as total_usd,
+    core.usd(total_cents) as total_usd,
     wasted_cents,
-    wasted_cents * 0.01 as wasted_usd,
+    core.usd(wasted_cents) as wasted_usd,
     wasted_cents / nullif(total_cents, 0) as wasted_ratio,
     is_final,
     test_run_count,

@@ -1,5 +1,5 @@
 -- All that can be summed of a task's day: outcomes, money and completeness. The daily marts are read from here.
--- Grain: one row per local day, task and model in force; days without runs too. Key: date, task_id, model.
+-- Grain: one row per local day, task and what was in force: model, account, artist (the key); days without runs too.
 -- Counts of outcomes leave out test runs and other environments; money counts every run.
 with runs as (
 
@@ -7,6 +7,8 @@ with runs as (
         date,
         task_id,
         model,
+        account_id,
+        artist_account_id,
         count(*) as run_count,
         count(*) filter (is_counted and outcome = 'succeeded') as succeeded_count,
         count(*) filter (is_counted and outcome = 'failed') as failed_count,
@@ -25,7 +27,7 @@ with runs as (
         sum(total_cents) filter (outcome = 'failed') as wasted_cents,
         bool_and(is_final) as is_final
     from marts.run_facts
-    group by date, task_id, model
+    group by date, task_id, model, account_id, artist_account_id
 
 ),
 
@@ -35,9 +37,11 @@ missing as (
         date,
         task_id,
         model,
+        account_id,
+        artist_account_id,
         count(*) as runs_missing_count
     from marts.missing_run_facts
-    group by date, task_id, model
+    group by date, task_id, model, account_id, artist_account_id
 
 ),
 
@@ -49,7 +53,9 @@ versions as (
             when version_number = 1 then '-infinity'::timestamptz
             else valid_from
         end as in_force_from,
-        model
+        model,
+        account_id,
+        artist_account_id
     from core.task_versions
 
 ),
@@ -61,6 +67,8 @@ quiet_days as (
         coverage.date,
         coverage.task_id,
         versions.model,
+        versions.account_id,
+        versions.artist_account_id,
         coverage.coverage_ratio,
         coverage.coverage_status
     from marts.coverage_daily as coverage
@@ -78,13 +86,17 @@ counted_days as (
         coalesce(runs.date, missing.date) as date,
         coalesce(runs.task_id, missing.task_id) as task_id,
         coalesce(runs.model, missing.model) as model,
-        runs.* exclude (date, task_id, model),
+        coalesce(runs.account_id, missing.account_id) as account_id,
+        coalesce(runs.artist_account_id, missing.artist_account_id) as artist_account_id,
+        runs.* exclude (date, task_id, model, account_id, artist_account_id),
         missing.runs_missing_count
     from runs
     full join missing
         on missing.date = runs.date
         and missing.task_id = runs.task_id
         and missing.model is not distinct from runs.model
+        and missing.account_id is not distinct from runs.account_id
+        and missing.artist_account_id is not distinct from runs.artist_account_id
 
 ),
 
@@ -110,9 +122,9 @@ select
     days.date,
     days.task_id,
     tasks.title,
-    tasks.account_id,
-    tasks.artist_account_id,
-    tasks.artist_name,
+    days.account_id,
+    days.artist_account_id,
+    case when tasks.artist_account_id = days.artist_account_id then tasks.artist_name end as artist_name,
     days.model,
 
     ---------- runs
@@ -135,7 +147,7 @@ select
     case when days.run_count > 0 then days.total_cents else 0 end as total_cents,
     case when days.wasted_run_count > 0 then days.wasted_cents else 0 end as wasted_cents,
 
-    ---------- completeness: missing runs by the model in force at their tick, ratio and status of the task's whole day
+    ---------- completeness: missing runs by what was in force at their tick, ratio and status of the task's whole day
     coalesce(days.runs_missing_count, 0) as runs_missing_count,
     days.coverage_ratio,
     coalesce(days.coverage_status, 'unknown') as coverage_status

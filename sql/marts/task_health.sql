@@ -106,7 +106,7 @@ select
     counted.model,
     counted.schedule,
     counted.timezone,
-    counted.is_enabled,
+    counted.is_enabled and counted.deleted_at is null as is_enabled,
     counted.deleted_at,
 
     ---------- outcomes
@@ -128,13 +128,13 @@ select
 
     ---------- money
     counted.total_cents_7d,
-    counted.total_cents_7d * 0.01 as total_usd_7d,
+    core.usd(counted.total_cents_7d) as total_usd_7d,
     counted.wasted_cents_7d,
-    counted.wasted_cents_7d * 0.01 as wasted_usd_7d,
+    core.usd(counted.wasted_cents_7d) as wasted_usd_7d,
     counted.total_cents_30d,
-    counted.total_cents_30d * 0.01 as total_usd_30d,
+    core.usd(counted.total_cents_30d) as total_usd_30d,
     counted.wasted_cents_30d,
-    counted.wasted_cents_30d * 0.01 as wasted_usd_30d,
+    core.usd(counted.wasted_cents_30d) as wasted_usd_30d,
 
     ---------- schedule
     ticks.next_tick_at,

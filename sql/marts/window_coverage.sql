@@ -1,6 +1,6 @@
 -- How completely are the last 1, 7, 30 and 90 days of each task known? The rates over windows read it from here.
 -- Grain: one row per task and window. Key: task_id, window_days. Windows end at the build's now, in whole 24 hours.
--- A window that begins before the task was observed is unknown, unless runs are known to be missing in it.
+-- A window that begins before the task was observed (and was there) has a status of its own: not_observed_that_long.
 with context as (
 
     select * from core.build_context
@@ -68,6 +68,7 @@ judged_tasks as (
     select
         tasks.task_id,
         tasks.observed_from_at,
+        tasks.created_at,
         uncountable.uncountable_until_at,
         tasks.observed_from_at is null
         or coalesce(ticks.unseen_tick_count > 0, false)
@@ -98,8 +99,9 @@ joined as (
         coalesce(observed.observed_run_count, 0) as observed_run_count,
         coalesce(missing.runs_missing_count, 0) as runs_missing_count,
         tasks.is_open_ended
-        or tasks.observed_from_at > windows.from_at
-        or coalesce(tasks.uncountable_until_at > windows.from_at, false) as is_unknown
+        or coalesce(tasks.uncountable_until_at > windows.from_at, false) as is_unknown,
+        -- A task has no runs from before it was made.
+        coalesce(tasks.observed_from_at > greatest(windows.from_at, tasks.created_at), false) as is_too_long
     from judged_tasks as tasks
     cross join bounded_windows as windows
     left join observed
@@ -120,5 +122,5 @@ select
     observed_run_count,
     runs_missing_count,
     observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
-    core.coverage_status(runs_missing_count, is_unknown) as coverage_status
+    core.window_status(runs_missing_count, is_unknown, is_too_long) as coverage_status
 from joined

@@ -111,7 +111,7 @@ CORRUPTIONS = [
     ("marts.spend_daily.waste_within_total", "update marts.spend_daily set wasted_cents = total_cents + 1"),
     ("marts.fleet_daily.fleet_daily_differs_from_core", "delete from marts.fleet_daily where n > 0"),
     ("marts.spend_monthly.spend_monthly_differs_from_core", "update marts.spend_monthly "
-     "set total_cents = total_cents + 1e-20 where run_count > 0"),
+     "set account_id = 'another' where run_count > 0"),
     ("marts.window_counts.window_counts_differ_from_core", "update marts.window_counts "
      "set failed_count = failed_count + 1 where window_days = 90"),
     ("marts.budget_status.forecast_adds_to_spend", "update marts.budget_status set forecast_low_usd = 0 "

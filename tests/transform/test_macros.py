@@ -66,6 +66,19 @@ def test_division_of_money_is_exact_to_its_last_digit() -> None:
     assert each("core.divide_cents(a::decimal(38, 20), b)", [("1", 0), (None, 1), ("1", None)]) == [(None,)] * 3
 
 
+def test_dollars_are_cents_rounded_once_and_can_be_multiplied() -> None:
+    dice = random.Random(4)
+    sizes = [10 ** dice.randint(0, 38) for _ in range(300)] + [10**38 - 1]
+    cases = [(str(Decimal(dice.choice([-1, 1]) * dice.randint(size // 2, size - 1)).scaleb(-20)),) for size in sizes]
+    found = each("core.usd(a::decimal(38, 20))", cases)
+    with localcontext() as context:
+        context.prec = 80
+        for (cents,), (dollars,) in zip(cases, found, strict=True):
+            assert dollars == (Decimal(cents) / 100).quantize(Decimal(1).scaleb(-10), rounding=ROUND_HALF_UP)
+    assert scalar("core.usd(30::decimal(38, 20)) * core.usd(30::decimal(38, 20))") == Decimal("0.09")
+    assert scalar("core.usd(null::decimal(38, 20))") is None
+
+
 MESSAGES = {
     "": "",
     "trigger.dev internal error (TASK_RUN_CRASHED)": "trigger.dev internal error (TASK_RUN_CRASHED)",

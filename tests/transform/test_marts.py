@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,34 @@ def test_money_is_never_a_double() -> None:
         if re.search("_(cents|usd)(_|$)", column.name)
     ]
     assert len(money) > 20
-    assert [row for row in money if not row[2].startswith("DECIMAL(38,")] == []
+    # Cents are exact. Dollars are rounded once, to what tools can multiply; a budget is what a person wrote.
+    types = {"cents": "DECIMAL(38,20)", "usd": "DECIMAL(28,10)", "budget_usd": "DECIMAL(38,4)"}
+    odd = [row for row in money if row[2] != types["budget_usd" if row[1].endswith("budget_usd") else _unit(row[1])]]
+    assert odd == []
+
+
+def _unit(column: str) -> str:
+    return "usd" if "_usd" in column else "cents"
+
+
+def test_dollars_are_the_cents_beside_them() -> None:
+    """In every mart that has both, for amounts with more digits than dollars keep."""
+    house = WarehouseBuilder().task(account_id="a")
+    for number, cents in enumerate(("0.00000000000000000001", "12.62465161999999998400", "0.000000005", "99999.9999")):
+        house.run(f"r{number}", compute_cents=Decimal(cents), outcome="failed", status="FAILED")
+    house.run("success", compute_cents=Decimal(cents)).build()
+    pairs = [
+        (one.relation, column.name, column.name.replace("_usd", "_cents"))
+        for one in models()
+        for column in one.columns
+        if one.column(column.name.replace("_usd", "_cents")) and "_usd" in column.name
+    ]
+    assert len(pairs) >= 15
+    for relation, usd, cents in pairs:
+        rows = house.query(f"select {usd}, {cents} from {relation} where {cents} > 0")
+        assert rows, f"{relation}.{usd} is not tested"
+        for dollars, exact in rows:
+            assert dollars == (exact / 100).quantize(Decimal(1).scaleb(-10), rounding=ROUND_HALF_UP)
 
 
 def test_every_mart_with_a_rate_or_money_shows_its_completeness() -> None:

@@ -136,7 +136,7 @@ def test_both_marts_on_coverage_say_the_same() -> None:
     )
     assert differing == []
     statuses = {status for (status,) in house.query("select coverage_status from marts.window_coverage")}
-    assert statuses == {"complete", "gap", "unknown"}
+    assert statuses == {"complete", "gap", "unknown", "not_observed_that_long"}
 
 
 @pytest.mark.parametrize("name", RATES)

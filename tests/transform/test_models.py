@@ -170,6 +170,18 @@ def _arms(node: dict[str, Any]) -> list[dict[str, Any]]:
     return [arm for child in children for arm in _arms(child)] or [node]
 
 
+def test_a_time_is_said_to_be_an_instant() -> None:
+    """Clients show it in a zone of their own, so that a comment must not name one."""
+    times = [
+        (one.relation, column.name, column.description)
+        for one in models()
+        for column in one.columns
+        if column.data_type == "TIMESTAMP WITH TIME ZONE"
+    ]
+    assert len(times) > 80
+    assert [time for time in times if "(instant" not in time[2] or "UTC" in time[2]] == []
+
+
 def test_no_mart_ends_in_a_star() -> None:
     """A column that a table below gains must not reach readers before somebody describes it."""
     with duckdb.connect() as con:
