@@ -25,7 +25,7 @@ lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versi
 run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, two simulated weeks)
 	@$(BIN)/recoup-warehouse demo
 
-dev: setup ## Open the Dagster UI, with schedules and sensor on
+dev: setup ## Open the Dagster UI; without a key, with schedules and sensor on
 	@$(BIN)/recoup-warehouse dev
 
 report: setup ## Open the report about what is published

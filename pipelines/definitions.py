@@ -11,8 +11,9 @@ import dagster as dg
 from pipelines.clock import Clock, utc_now
 from pipelines.orchestrate.asset_checks import model_checks
 from pipelines.orchestrate.assets import core_assets, mart_assets, published_assets
+from pipelines.orchestrate.housekeeping import housekeeping
 from pipelines.orchestrate.jobs import nightly_job, nightly_schedule, poll_job
-from pipelines.orchestrate.resources import Pipeline
+from pipelines.orchestrate.resources import Pipeline, pipeline_resource
 from pipelines.orchestrate.sensors import poll_cadence
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report as write_the_report
@@ -34,7 +35,8 @@ def build_defs(
     `write_report(published_file, out)` adds the asset `published/report`, written before the copy goes live.
     """
     models = tuple(load_models() if models is None else models)
-    pipeline = Pipeline(settings or Settings.load(), models, clock, make_client, write_report)
+    settings = settings or Settings.load()
+    pipeline = Pipeline(settings, models, clock, make_client, write_report)
     return dg.Definitions(
         assets=[
             core_assets(models),
@@ -43,9 +45,9 @@ def build_defs(
         ],
         asset_checks=[model_checks(models)],
         jobs=[poll_job, nightly_job],
-        schedules=[nightly_schedule],
-        sensors=[poll_cadence],
-        resources={"pipeline": pipeline},
+        schedules=[nightly_schedule(settings)],
+        sensors=[poll_cadence(settings), housekeeping(models)],
+        resources={"pipeline": pipeline_resource(pipeline)},
         # One process per run: starting processes, not working, would take most of the time.
         executor=dg.in_process_executor,
     )

@@ -1,7 +1,8 @@
 """All settings, typed: the only place that reads their values from the environment or `.env`.
 
 Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names are listed
-(cli/doctor/settings_and_api.py), and the user's cache folder is looked up in it (report/vega_bundle.py).
+(cli/doctor/settings_and_api.py), the user's cache folder is looked up in it (report/vega_bundle.py), and Dagster's home
+(orchestrate/dagster_home.py).
 """
 
 import ipaddress
@@ -61,6 +62,9 @@ class Settings(BaseSettings):
     max_body_megabytes: int = Field(default=256, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
     memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
+    schedules: bool = False
+    nightly_at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    nightly_timezone: str | None = None
     poll_interval_min_seconds: int = Field(default=300, ge=30)
     poll_interval_max_seconds: int = Field(default=21_600, ge=60)
     poll_runs_kept: int = Field(default=200, ge=1)
@@ -78,7 +82,7 @@ class Settings(BaseSettings):
         # As the API writes them: an id in capitals is answered, and then equals no id in the answer.
         return tuple(dict.fromkeys(_uuid(position, value) for position, value in enumerate(values, start=1)))
 
-    @field_validator("api_key", "privacy_key", "budgets_file", mode="before")
+    @field_validator("api_key", "privacy_key", "budgets_file", "nightly_timezone", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
@@ -95,12 +99,12 @@ class Settings(BaseSettings):
             raise ValueError("must be an origin without path, query or credentials")
         return f"{parts.scheme}://{parts.netloc}"
 
-    @field_validator("reporting_timezone")
+    @field_validator("reporting_timezone", "nightly_timezone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
+    def _known_zone(cls, value: str | None) -> str | None:
         try:
-            ZoneInfo(value)
-        except (OSError, ValueError) as error:
+            ZoneInfo(value or "UTC")
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError("must be an IANA zone like Europe/Berlin") from error
         return value
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from pipelines.ingest.simulated_marker import refuse_mixing
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.settings import Settings
 
+LOOK_EVERY_SECONDS = 0.5
+# `dg dev`, which has taken its place, wants a project folder, and an installed wheel has none.
+OWN_WARNING = "ignore:Function `dev_command` is superseded"
 WORKSPACE = Path(orchestrate.__file__).with_name("workspace.yaml")
 
 
@@ -27,9 +31,11 @@ def serve_dagster(settings: Settings, port: int) -> int:
     refuse_mixing(settings)
     with _source(settings) as source:
         environment = os.environ | source | {"DAGSTER_HOME": str(prepare_dagster_home(settings.layout))}
+        environment["PYTHONWARNINGS"] = ",".join(filter(None, [environment.get("PYTHONWARNINGS"), OWN_WARNING]))
+        click.echo(_told_of_schedules(environment, settings))
         command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
         click.echo(f"Dagster UI at http://127.0.0.1:{port} in some ten seconds; Ctrl-C ends it.")
-        return _run(command, environment)
+        return run_until_ended(command, environment)
 
 
 @contextmanager
@@ -47,18 +53,33 @@ def _source(settings: Settings) -> Iterator[Mapping[str, str]]:
             "RECOUP_ACCOUNT_IDS": ",".join(pointed.account_ids),
             "RECOUP_ARTIST_ACCOUNT_IDS": "",
             "RECOUP_TASK_IDS": "",
+            "RECOUP_SCHEDULES": "on",
         }
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> int:
-    process = subprocess.Popen(command, env=environment)  # noqa: S603 (our own interpreter and arguments)
-    # Ctrl-C reaches Dagster as well, which then ends in its own order; this process only waits for it.
+def _told_of_schedules(environment: Mapping[str, str], settings: Settings) -> str:
+    if environment.get("RECOUP_SCHEDULES") == "on" or settings.schedules:
+        return "Schedules and sensor are on: it polls by itself."
+    return "Schedules and sensor are off, so nothing is polled by itself; RECOUP_SCHEDULES=on turns them on."
+
+
+def run_until_ended(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run a server until it ends, or Ctrl-C or SIGTERM ends it; return its exit code."""
+    # Handlers, set before the start, so that the child begins with the default ones: a shell's background job ignores
+    # SIGINT, and Dagster, which takes SIGTERM for SIGINT, would then ignore both. Ctrl-C reaches Dagster as well, which
+    # ends in its own order; this process only waits for it.
+    asked_to_end = threading.Event()
     previous = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: process.terminate()),
+        signal.SIGINT: signal.signal(signal.SIGINT, lambda *_: None),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set()),
     }
     try:
-        return process.wait()
+        process = subprocess.Popen(command, env=environment)  # noqa: S603 (our own interpreter and arguments)
+        while process.poll() is None:
+            if asked_to_end.wait(LOOK_EVERY_SECONDS):
+                process.terminate()
+                return process.wait()
+        return process.returncode
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

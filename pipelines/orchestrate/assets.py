@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import dagster as dg
 
@@ -32,6 +33,9 @@ FILLED_BY_BUILD: dict[Key, tuple[Key, ...]] = {
 POLL_RETRIES = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 # A nightly may fail once and be repaired in the morning; after two missed nights somebody must look.
 NIGHTLY_FRESHNESS = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
+
+# Who is asked about a table; Dagster shows it and can alert by it.
+OWNERS = ["team:recoup-warehouse"]
 
 Results = Iterator[dg.MaterializeResult[Any]]
 
@@ -99,6 +103,7 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
             deps=[asset_key(model.key) for model in models],
             description="The verified, read-only copy that analysts and BI tools open. One snapshot per publish.",
             group_name="published",
+            owners=OWNERS,
             kinds={"duckdb"},
             freshness_policy=NIGHTLY_FRESHNESS,
         )
@@ -110,6 +115,7 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
                 deps=[PUBLISHED_FILE],
                 description="One self-contained page about the published file. One page per publish.",
                 group_name="published",
+                owners=OWNERS,
                 kinds={"html"},
             )
         )
@@ -172,6 +178,7 @@ def _spec(model: Model, freshness_policy: dg.FreshnessPolicy | None = None) -> d
         deps=[asset_key(key) for key in (*model.depends_on, *FILLED_BY_BUILD.get(model.key, ()))],
         description=model.description,
         group_name=model.schema,
+        owners=OWNERS,
         kinds={"duckdb", "sql"} if not model.is_base else {"duckdb"},
         freshness_policy=freshness_policy,
         # With the definition, not with each materialization: columns change with the code, and a poll every few
@@ -180,8 +187,19 @@ def _spec(model: Model, freshness_policy: dg.FreshnessPolicy | None = None) -> d
             "dagster/column_schema": dg.TableSchema(columns),
             "dagster/table_name": model.relation,
             "grain": ", ".join(model.grain),
+            "dagster/code_references": _code_references(model),
         },
     )
+
+
+def _code_references(model: Model) -> dg.CodeReferencesMetadataValue:
+    files = [path for path in (model.path, model.path.with_suffix(".yml")) if path.exists()]
+    with catch_warnings():
+        # Beta in Dagster 1.13: the form may change, and a test would see that.
+        simplefilter("ignore", dg.BetaWarning)
+        return dg.CodeReferencesMetadataValue(
+            code_references=[dg.LocalFileCodeReference(file_path=str(path), label=path.name) for path in files]
+        )
 
 
 def _result(model: Model, row_count: int, more: dict[str, Any]) -> "dg.MaterializeResult[Any]":

@@ -1,17 +1,21 @@
-"""Dagster's own state: its folder inside the warehouse, its configuration there, and the files of deleted runs.
+"""Dagster's own state: its folder inside the warehouse, its configuration there, and what this product needs of it.
 
 Nothing here imports Dagster, so the command line can prepare the folder before it starts a Dagster process.
 """
 
-import shutil
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from pipelines.atomic_write import write_whole
 from pipelines.paths import Layout
 
 # Storage is Dagster's default: SQLite files below this folder, so the whole warehouse can be moved.
 CONFIGURATION = """\
-# Written by recoup-warehouse at every start; edits here are lost.
+# Written by recoup-warehouse when it was absent; edits stay. `recoup-warehouse doctor` says what it needs of them.
 telemetry:
   enabled: false
 nux:
@@ -39,29 +43,46 @@ retention:
 """
 
 
+def dagster_home(layout: Layout) -> Path:
+    """Name the folder: DAGSTER_HOME when somebody set it, else one inside the warehouse."""
+    own = os.environ.get("DAGSTER_HOME", "").strip()
+    return Path(own).expanduser().resolve() if own else layout.dagster_home
+
+
 def prepare_dagster_home(layout: Layout) -> Path:
-    """Create the folder and its dagster.yaml; return what DAGSTER_HOME has to be."""
+    """Create the folder, and a dagster.yaml where there is none; return what DAGSTER_HOME has to be."""
     layout.prepare()
-    target = layout.dagster_home / "dagster.yaml"
-    if not target.exists() or target.read_text(encoding="utf-8") != CONFIGURATION:
+    home = dagster_home(layout)
+    home.mkdir(parents=True, exist_ok=True)
+    target = home / "dagster.yaml"
+    if not target.exists():
         write_whole(target, CONFIGURATION.encode())
-    return layout.dagster_home
+    return home
 
 
-def remove_run_files(dagster_home: Path, run_id: str) -> None:
-    """Remove the event database and the captured output of a run that was deleted from the history.
+def differences(configuration: str) -> Iterator[str]:
+    """Name what a dagster.yaml sets otherwise than this product needs. Raises ValueError when it cannot be read."""
+    try:
+        found = yaml.safe_load(configuration) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    if not isinstance(found, Mapping):
+        raise ValueError("it is no mapping")
+    wanted: Mapping[str, Any] = yaml.safe_load(CONFIGURATION)
+    for path in (
+        "concurrency.pools.default_limit",
+        "concurrency.pools.granularity",
+        "run_monitoring.enabled",
+        "run_monitoring.free_slots_after_run_end_seconds",
+        "retention.sensor.purge_after_days.skipped",
+    ):
+        is_, should = _at(found, path), _at(wanted, path)
+        if is_ != should:
+            yield f"{path} is {'not set' if is_ is None else is_} instead of {should}"
 
-    Deleting a run empties its database and leaves the file, one for each run.
-    """
-    for leftover in (dagster_home / "history" / "runs").glob(f"{run_id}.db*"):
-        leftover.unlink(missing_ok=True)
-    shutil.rmtree(dagster_home / "storage" / run_id, ignore_errors=True)
 
-
-def prune_sensor_logs(dagster_home: Path, sensor_name: str, kept: int) -> None:
-    """Keep what a sensor said at its newest ticks: Dagster writes a file for each and removes none."""
-    folder = dagster_home / "storage" / "__repository__" / sensor_name
-    if folder.is_dir():
-        by_age = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in by_age[kept:]:
-            old.unlink(missing_ok=True)
+def _at(mapping: Mapping[str, Any], path: str) -> Any:
+    value: Any = mapping
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

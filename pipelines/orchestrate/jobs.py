@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from pipelines.orchestrate.assets import FILLED_BY_BUILD, asset_key
+from pipelines.settings import Settings
 
 POLL = "poll"
 NIGHTLY = "nightly"
@@ -29,11 +30,17 @@ nightly_job = dg.define_asset_job(
     run_tags=_NIGHTLY_LIMITS,
 )
 
-nightly_schedule = dg.ScheduleDefinition(
-    name="nightly_schedule",
-    job=nightly_job,
-    cron_schedule="0 2 * * *",
-    execution_timezone="UTC",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night at 02:00 UTC.",
-)
+
+def nightly_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Return the schedule of the night, by the settings' clock and zone; on only where RECOUP_SCHEDULES says so."""
+    hour, minute = (int(part) for part in settings.nightly_at.split(":"))
+    zone = settings.nightly_timezone or settings.reporting_timezone
+    on = dg.DefaultScheduleStatus.RUNNING if settings.schedules else dg.DefaultScheduleStatus.STOPPED
+    return dg.ScheduleDefinition(
+        name="nightly_schedule",
+        job=nightly_job,
+        cron_schedule=f"{minute} {hour} * * *",
+        execution_timezone=zone,
+        default_status=on,
+        description=f"Every night at {settings.nightly_at} of {zone}.",
+    )

@@ -14,6 +14,7 @@ from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.ingest.poll import poll
 from pipelines.load.poll_rows import PollSummary
+from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows, publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
@@ -97,6 +98,19 @@ class Pipeline:
     def report(self) -> ReportAttachment | None:
         """The report of the next publish; an error in it is raised only after the data are live."""
         return ReportAttachment(self.write_report) if self.write_report else None
+
+
+def pipeline_resource(pipeline: Pipeline) -> dg.ResourceDefinition:
+    """Give a pipeline to assets and sensors; while a run has it, the run is marked as alive."""
+
+    def lend(context: dg.InitResourceContext) -> Iterator[Pipeline]:
+        if context.run is None:
+            yield pipeline
+            return
+        with alive(pipeline.settings.layout, context.run.run_id):
+            yield pipeline
+
+    return dg.ResourceDefinition(lend, description="Settings, models, clock and client of the pipeline.")
 
 
 @contextmanager

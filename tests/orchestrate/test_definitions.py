@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -16,8 +17,10 @@ import yaml
 
 from pipelines.cli.dev_server import WORKSPACE
 from pipelines.database.connection import Warehouse, open_published
+from pipelines.errors import BadSettings
 from pipelines.orchestrate.assets import FILLED_BY_BUILD
-from pipelines.orchestrate.dagster_home import CONFIGURATION, prepare_dagster_home
+from pipelines.orchestrate.dagster_home import CONFIGURATION, differences, prepare_dagster_home
+from pipelines.orchestrate.jobs import nightly_schedule
 from pipelines.settings import Settings
 from tests.support.dagster_harness import (
     MODELS,
@@ -111,15 +114,49 @@ def test_there_is_a_report_asset_only_when_there_is_a_report_to_write(harness: D
     assert report in harness.defs(write_report=write_report).resolve_asset_graph().get_all_asset_keys()
 
 
-def test_jobs_schedule_and_sensor_are_on_and_run_in_one_process(harness: DagsterHarness) -> None:
+def test_jobs_run_in_one_process(harness: DagsterHarness) -> None:
     defs = harness.defs()
     assert defs.executor is dg.in_process_executor
     assert {spec.key.path[0] for spec in _assets_of(defs, "poll")} == {"core"}
     assert {spec.key.path[0] for spec in _assets_of(defs, "nightly")} == {"core", "marts", "published"}
-    schedule = defs.resolve_schedule_def("nightly_schedule")
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
-    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
-    assert defs.resolve_sensor_def("poll_cadence").default_status is dg.DefaultSensorStatus.RUNNING
+
+
+@pytest.mark.parametrize("schedules", [False, True])
+def test_only_the_setting_starts_schedule_and_sensor(harness: DagsterHarness, schedules: bool) -> None:
+    harness.settings = harness.settings.model_copy(update={"schedules": schedules})
+    defs = harness.defs()
+    nightly = defs.resolve_schedule_def("nightly_schedule").default_status is dg.DefaultScheduleStatus.RUNNING
+    polling = defs.resolve_sensor_def("poll_cadence").default_status is dg.DefaultSensorStatus.RUNNING
+    assert (nightly, polling) == (schedules, schedules)
+    assert defs.resolve_sensor_def("housekeeping").default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_the_night_begins_at_two_of_the_reporting_zone_or_when_the_settings_say(tmp_path: Path) -> None:
+    def when(**chosen: Any) -> tuple[Any, str | None]:
+        settings = Settings.load(warehouse_dir=tmp_path, **chosen)
+        schedule = nightly_schedule(settings)
+        return schedule.cron_schedule, schedule.execution_timezone
+
+    assert when() == ("0 2 * * *", "UTC")
+    assert when(reporting_timezone="Europe/Berlin") == ("0 2 * * *", "Europe/Berlin")
+    chosen = {"nightly_at": "23:45", "nightly_timezone": "Asia/Kolkata"}
+    assert when(reporting_timezone="Europe/Berlin", **chosen) == ("45 23 * * *", "Asia/Kolkata")
+    for wrong in ({"nightly_at": "24:00"}, {"nightly_at": "2"}, {"nightly_timezone": "Mars/Base"}):
+        with pytest.raises(BadSettings, match="RECOUP_NIGHTLY"):
+            Settings.load(warehouse_dir=tmp_path, **wrong)
+
+
+def test_every_asset_has_an_owner_and_leads_to_its_files(harness: DagsterHarness) -> None:
+    specs = harness.defs().resolve_all_asset_specs()
+    assert all(spec.owners for spec in specs)
+    by_key = {tuple(spec.key.path): spec for spec in specs}
+    for model in MODELS:
+        references = by_key[model.key].metadata["dagster/code_references"].code_references
+        assert [Path(found.file_path).name for found in references] == [
+            f"{model.path.stem}.sql",
+            f"{model.path.stem}.yml",
+        ]
+        assert all(Path(found.file_path).is_file() for found in references)
 
 
 def _assets_of(defs: dg.Definitions, job: str) -> list[dg.AssetSpec]:
@@ -220,9 +257,23 @@ def test_dagsters_state_lies_in_the_warehouse_folder(night: tuple[DagsterHarness
     assert harness.instance.run_monitoring_enabled
     pools = yaml.safe_load(CONFIGURATION)["concurrency"]["pools"]
     assert harness.instance.get_settings("concurrency")["pools"] == pools
-    before = (home / "dagster.yaml").stat().st_mtime_ns
-    prepare_dagster_home(harness.settings.layout)
-    assert (home / "dagster.yaml").stat().st_mtime_ns == before
+
+
+def test_dagster_yaml_is_written_where_there_is_none_and_never_over_edits(tmp_path: Path) -> None:
+    layout = Settings.load(warehouse_dir=tmp_path).layout
+    configuration = prepare_dagster_home(layout) / "dagster.yaml"
+    assert list(differences(configuration.read_text())) == []
+    edited = configuration.read_text().replace("default_limit: 1", "default_limit: 3").replace("enabled: true", "")
+    configuration.write_text(edited)
+    prepare_dagster_home(layout)
+    assert configuration.read_text() == edited
+    assert list(differences(edited)) == [
+        "concurrency.pools.default_limit is 3 instead of 1",
+        "run_monitoring.enabled is not set instead of True",
+    ]
+    for broken in ("a: [", "just words"):
+        with pytest.raises(ValueError, match=r"."):
+            list(differences(broken))
 
 
 def test_one_mart_can_be_built_alone(harness: DagsterHarness) -> None:

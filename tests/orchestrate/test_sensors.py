@@ -3,7 +3,6 @@
 How the interval is chosen is tested in tests/schedule/test_poll_interval.py.
 """
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from pipelines.orchestrate.run_liveness import REPOSITORY_TAG
 from pipelines.schedule import poll_interval
 from pipelines.schedule.poll_interval import Cadence
 from tests.support.bodies import NOON, run, task
@@ -85,6 +85,13 @@ def test_runs_do_not_pile_up(harness: DagsterHarness, job: str, status: str) -> 
     assert why_not(harness.look()) == f"run {waiting.run_id} of {job} has not ended yet"
 
 
+def test_runs_of_other_projects_on_the_same_instance_hold_nothing_up(harness: DagsterHarness) -> None:
+    job = harness.defs().resolve_job_def("nightly")
+    tags = {REPOSITORY_TAG: "__repository__@somebody_elses"}
+    harness.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    asked(harness.look())
+
+
 def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(harness: DagsterHarness) -> None:
     cursor, waits = None, []
     for _ in range(4):
@@ -124,19 +131,15 @@ def test_old_poll_runs_are_pruned_with_their_files() -> None:
         tiny = dg.JobDefinition(name=job, graph_def=dg.GraphDefinition(name=job, node_defs=[nothing]))
         return [tiny.execute_in_process(instance=instance).run_id for _ in range(count)]
 
-    with stored_harness(poll_runs_kept=2) as harness:
+    # A home of the user's own, outside the warehouse: what is pruned is found through the instance alone.
+    with stored_harness(own_home=True, poll_runs_kept=2) as harness:
         instance = harness.instance
+        home = Path(instance.root_directory)
+        assert not home.is_relative_to(harness.settings.layout.root)
         nightly, polls = runs_of(instance, "nightly", 1), runs_of(instance, "poll", 4)
-        home = harness.settings.layout.dagster_home
-        said = home / "storage" / "__repository__" / "poll_cadence"
-        said.mkdir(parents=True)
-        for tick in range(3):
-            (said / f"{tick}.err").touch()
-            os.utime(said / f"{tick}.err", (tick, tick))
         assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == {*nightly, *polls}
         asked(harness.look())
         kept = {*nightly, *polls[2:]}
         assert {record.dagster_run.run_id for record in harness.instance.get_run_records()} == kept
         assert {path.stem for path in (home / "history" / "runs").glob("*-*.db")} == kept
-        assert {path.name for path in (home / "storage").iterdir()} == {*kept, "__repository__"}
-        assert {path.name for path in said.iterdir()} == {"1.err", "2.err"}
+        assert {path.name for path in (home / "storage").iterdir()} == kept

@@ -16,6 +16,7 @@ import pytest
 from pipelines.clock import Clock
 from pipelines.definitions import build_defs
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
+from pipelines.orchestrate.housekeeping import housekeeping
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.orchestrate.sensors import poll_cadence
 from pipelines.recoup.client import RecoupClient
@@ -83,7 +84,14 @@ class DagsterHarness:
         context = dg.build_sensor_context(
             instance=self.instance, cursor=cursor, resources={"pipeline": self.pipeline()}
         )
-        return poll_cadence(context)
+        return poll_cadence(self.settings)(context)
+
+    def keep_house(self, cursor: str | None = None) -> Any:
+        """Evaluate the housekeeping sensor once."""
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=cursor, resources={"pipeline": self.pipeline()}
+        )
+        return housekeeping(MODELS)(context)
 
     def pipeline(self) -> Pipeline:
         return Pipeline(self.settings, MODELS, lambda: self.now, self.client)
@@ -101,8 +109,11 @@ def some_tasks() -> list[dict[str, Any]]:
 
 
 @contextmanager
-def stored_harness(**settings: Any) -> Iterator[DagsterHarness]:
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, pytest.MonkeyPatch.context() as patch:
+def stored_harness(*, own_home: bool = False, **settings: Any) -> Iterator[DagsterHarness]:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as top, pytest.MonkeyPatch.context() as patch:
+        folder = Path(top) / "warehouse"
+        if own_home:
+            patch.setenv("DAGSTER_HOME", str(Path(top) / "own_home"))
         known = Settings.load(warehouse_dir=folder, api_key=KEY, privacy_key="test", run_details="off", **settings)
         patch.setenv("DAGSTER_HOME", str(prepare_dagster_home(known.layout)))
         with dg.DagsterInstance.get() as instance:

@@ -61,11 +61,12 @@ def simulate(port: int, seed: int | None, speed: float) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Where the UI listens.")
 @click.pass_context
 def dev(ctx: click.Context, port: int) -> None:
-    """Open the Dagster UI, with schedules and sensor running (`make dev`).
+    """Open the Dagster UI (`make dev`).
 
     \b
-    Example:
+    Examples:
       recoup-warehouse dev
+      RECOUP_SCHEDULES=on recoup-warehouse dev      it polls, and runs the nightly, by itself
 
     State lives in the warehouse directory and survives restarts. Without a key, runs poll the simulated API of the
     demo, served for as long as the UI runs.

@@ -13,6 +13,7 @@ from pathlib import Path
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
 from pipelines.console.number_format import count, shown_path, size, span
+from pipelines.orchestrate.dagster_home import dagster_home, differences
 from pipelines.paths import PRIVATE_DIR_MODE, Layout
 from pipelines.publish import snapshots
 from pipelines.settings import Settings
@@ -86,17 +87,27 @@ def examine_snapshots(layout: Layout, clock: Clock) -> Iterator[Finding]:
     kept = len(snapshots.snapshot_numbers(layout))
     text = f"snapshot {published.number}, {span(age)} old, {size(published.bytes)}; {count(kept, 'snapshot')} kept"
     is_old = age.total_seconds() > OLDEST_PUBLISHED_HOURS * 3600
-    advice = "run `recoup-warehouse nightly`, and see that it is scheduled (`recoup-warehouse dev`)" if is_old else ""
+    advice = "run `recoup-warehouse nightly`, and see that it is scheduled (RECOUP_SCHEDULES=on)" if is_old else ""
     yield Finding("warn" if is_old else "ok", "published", text, advice)
 
 
 def examine_dagster(layout: Layout) -> Iterator[Finding]:
-    """Tell whether schedules have a home, and how big it is."""
-    if not (layout.dagster_home / "dagster.yaml").exists():
-        yield Finding("ok", "dagster", "not started yet; `recoup-warehouse dev` opens the UI and starts schedules")
+    """Tell whether schedules have a home, how big it is, and what its dagster.yaml lacks."""
+    home = dagster_home(layout)
+    configuration = home / "dagster.yaml"
+    if not configuration.exists():
+        yield Finding("ok", "dagster", "not started yet; `recoup-warehouse dev` opens the UI")
         return
-    files = [path for path in layout.dagster_home.rglob("*") if path.is_file()]
-    yield Finding("ok", "dagster", f"state in {shown_path(layout.dagster_home)}, {size(sum(map(_size, files)))}")
+    files = [path for path in home.rglob("*") if path.is_file()]
+    yield Finding("ok", "dagster", f"state in {shown_path(home)}, {size(sum(map(_size, files)))}")
+    advice = f"correct {shown_path(configuration)}, or delete it and start `recoup-warehouse dev` again"
+    try:
+        differing = "; ".join(differences(configuration.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        yield Finding("fail", "dagster", f"{shown_path(configuration)} cannot be read ({error})", advice)
+        return
+    if differing:
+        yield Finding("warn", "dagster", f"dagster.yaml: {differing}", advice)
 
 
 def _size(path: Path) -> int:

@@ -91,7 +91,7 @@ def _last_poll(polls: Row, now: datetime) -> Finding:
         return Finding("fail", "polls", text, "the API shows seven days, so runs are lost: `recoup-warehouse poll` now")
     if age > LATE:
         return Finding(
-            "warn", "polls", text, "`recoup-warehouse poll`, and see that it is scheduled (`recoup-warehouse dev`)"
+            "warn", "polls", text, "`recoup-warehouse poll`, and see that it is scheduled (RECOUP_SCHEDULES=on)"
         )
     return Finding("ok", "polls", text)
 
@@ -131,7 +131,9 @@ def _missing(number: int) -> Finding:
     if not number:
         return Finding("ok", "gaps", "no run of the last seven days is known to be missing")
     text = f"{count(number, 'run')} of the last seven days came and went unseen"
-    return Finding("warn", "gaps", text, "poll more often: `recoup-warehouse dev` starts a sensor that knows how often")
+    return Finding(
+        "warn", "gaps", text, "poll more often: with RECOUP_SCHEDULES=on a sensor that knows how often does it"
+    )
 
 
 def _first_line(error: Exception) -> str:
