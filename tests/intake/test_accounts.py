@@ -1,25 +1,15 @@
 """One account costs itself alone: what fails, empties or is doubted in one never touches what the others told."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.archive.poll_record import PollEnd
-from pipelines.errors import BadPayload, BadSettings, Unreachable
-from pipelines.ingest.poll_words import headline, warnings
-from pipelines.load.poll_rows import PollSummary
-from pipelines.recoup.endpoints import NoAnswer, Request, Response
-from pipelines.settings import Settings
-from tests.support.bodies import NOON, LoadHarness, body, run, task
+from tests.support.account_polls import A, B, Told, fleet, polled
+from tests.support.bodies import NOON, LoadHarness, run, task
 from tests.support.coverage_helpers import DAY, HOUR
-
-A = "aaaaaaaa-0000-4000-8000-000000000001"
-B = "bbbbbbbb-0000-4000-8000-000000000002"
-# A list of tasks, a whole body, or None for a request that got no answer.
-Told = Sequence[dict[str, Any]] | bytes | None
 
 
 @pytest.fixture
@@ -28,23 +18,6 @@ def harness(tmp_path: Path) -> Iterator[LoadHarness]:
     harness = LoadHarness(tmp_path)
     yield harness
     assert harness.dump() == harness.replay().dump()
-
-
-def fleet(account: str, count: int = 1, **over: Any) -> list[dict[str, Any]]:
-    return [task(f"{account[0]}{number:02d}", account_id=account, **over) for number in range(count)]
-
-
-def polled(harness: LoadHarness, at: datetime, told: Mapping[str | None, Told], **scope: Any) -> PollSummary:
-    """Load one poll of accounts; None stands for the key's own."""
-    start = {"source": "api", "is_full_scope": True, "account_ids": [name for name in told if name]} | scope
-    writer = harness.archive.start_poll(at, **start)
-    for account, answer in told.items():
-        request = Request.tasks(account)
-        if answer is None:
-            writer.add_unanswered(NoAnswer(request, Unreachable(f"GET {request.label}: 500"), at, 2))
-        else:
-            writer.add(Response(request, 200, answer if isinstance(answer, bytes) else body(answer), at, at, 1))
-    return harness.load(writer.finish(PollEnd(at, True)))
 
 
 def deleted(harness: LoadHarness) -> dict[str, datetime]:
@@ -204,65 +177,3 @@ def test_a_deletion_accepted_late_ends_where_the_task_was_first_missed(
     holes = harness.rows("from core.coverage_gaps where task_id in ('q00', 'q01', 'q02')")
     assert all(hole["to_at"] <= first_missed < hole["detected_at"] for hole in holes)
     assert harness.one("select count(*) from core.missing_runs where task_id < 'q03'") == lost
-
-
-# --- ids as they enter ---
-
-VARIABLES = ("account_ids", "artist_account_ids", "task_ids")
-
-
-@pytest.mark.parametrize("variable", VARIABLES)
-@pytest.mark.parametrize("given", [f"{A},{B}", f"{A.upper()},{B}", f" {A} ,, {B},{A.upper()}", f"{A},{A},{B}"])
-def test_ids_are_written_as_the_api_writes_them_and_once(
-    monkeypatch: pytest.MonkeyPatch, variable: str, given: str
-) -> None:
-    monkeypatch.setenv(f"RECOUP_{variable.upper()}", given)
-    assert getattr(Settings.load(_env_file=None), variable) == (A, B)
-
-
-@pytest.mark.parametrize("variable", VARIABLES)
-@pytest.mark.parametrize(
-    "wrong", [B[:-1], B + "0", B.replace("-", ""), f"{{{B}}}", B.replace("b", "g"), B[:-2] + "_1", "all", "*", f"'{B}'"]
-)
-def test_a_malformed_id_is_refused_by_name_and_place(variable: str, wrong: str) -> None:
-    with pytest.raises(BadSettings, match=f"RECOUP_{variable.upper()} holds no UUID at position 2") as raised:
-        Settings.load(_env_file=None, **{variable: f"{A},{wrong}"})
-    assert raised.value.exit_code == 2
-
-
-# --- nothing came ---
-
-
-@pytest.mark.parametrize(
-    ("scope", "said"),
-    [
-        ({"is_full_scope": False}, "RECOUP_TASK_IDS"),
-        ({}, "only the key's own account is asked"),
-        ({"source": "file"}, "saved answers"),
-    ],
-)
-def test_no_task_at_all_is_explained(harness: LoadHarness, scope: dict[str, Any], said: str) -> None:
-    row = polled(harness, NOON, {None: []}, **scope)
-    assert headline(row).startswith("poll succeeded: 0 tasks")
-    assert [said in warning for warning in warnings(row)] == [True]
-
-
-def test_what_came_is_not_explained(harness: LoadHarness) -> None:
-    assert warnings(polled(harness, NOON, {A: fleet(A)})) == []
-
-
-def test_an_emptied_account_is_told_with_what_to_do(harness: LoadHarness) -> None:
-    polled(harness, NOON, {A: fleet(A)})
-    told = " ".join(warnings(polled(harness, NOON + HOUR, {A: []})))
-    assert "--accept-deletions" in told and "two days" in told and A in told
-
-
-def test_a_saved_file_that_holds_no_tasks_still_ends_the_poll(tmp_path: Path) -> None:
-    from pipelines.clock import fixed
-    from pipelines.ingest.poll import poll
-
-    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    good.write_bytes(body(fleet(A)))
-    bad.write_bytes(b'{"status":"success","tasks":[{')
-    with pytest.raises(BadPayload, match=r"bad\.json"):
-        poll(Settings.load(warehouse_dir=tmp_path / "w"), clock=fixed(NOON), load_files=[good, bad])

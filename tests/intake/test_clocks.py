@@ -1,8 +1,7 @@
 """Two clocks: what the server's says about ours, what that costs, and what a poll stamped ahead costs later ones."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,52 +14,26 @@ from pipelines.database.connection import Warehouse
 from pipelines.errors import BadSettings
 from pipelines.ingest import poll as polling
 from pipelines.ingest.clock_check import clock_skew
-from pipelines.ingest.poll import poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.rebuild import rebuild, rebuild_locked
-from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Kind, Request, Response
 from pipelines.recoup.response_errors import server_time
 from pipelines.settings import Settings
-from pipelines.simulator import Fleet, SimTask, Simulator, SimulatorTransport, serve
-
-START = datetime(2026, 8, 17, tzinfo=UTC)
-HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-HOURLY = SimTask(task_id="0a81abcb-50cc-411b-935c-b2a9ba4ae623", cron="0 * * * *")
+from pipelines.simulator import serve
+from tests.support.polled_world import HOUR, MINUTE, SECOND, START, PolledWorld
 
 
-class World:
-    """A server with a right clock, and a machine whose clock may be wrong."""
-
-    def __init__(self, folder: Path) -> None:
-        self.sim = Simulator(Fleet([HOURLY], seed=3, start=START), now=START)
-        self.sim.date_offset = timedelta()
-        self.settings = Settings.load(
-            warehouse_dir=folder, api_url="http://127.0.0.1", api_key="recoup_sk_simulated", privacy_key="k",
-            run_details="off", max_attempts=1,
-        )  # fmt: skip
-
-    def poll(self, hours: float, ours: timedelta = timedelta(), *, pretended: bool = False) -> PollSummary:
-        """Poll at a true time, with our clock off by `ours`."""
-        now = START + hours * HOUR
-        self.sim.set_now(now)
-        clock = fixed(now + ours) if pretended else lambda: now + ours
-        with RecoupClient(self.settings, clock=clock, transport=SimulatorTransport(self.sim)) as client:
-            return poll(self.settings, clock=clock, client=client)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with Warehouse.of(self.settings).write() as con:
-            return con.execute(query).fetchall()
-
-    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        with Warehouse.of(self.settings).write() as con:
-            names = con.execute("select table_name from duckdb_tables() where schema_name = 'core'").fetchall()
-            return {name: sorted(con.execute(f"from core.{name}").fetchall(), key=repr) for (name,) in names}
+def look(world: PolledWorld, hours: float, ours: timedelta = timedelta()) -> PollSummary:
+    """Poll at a true time, with our clock off by `ours`."""
+    return world.poll(hours, lambda: START + hours * HOUR + ours)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> PolledWorld:
+    """A server with a right clock, and a machine whose clock may be wrong."""
+    world = PolledWorld(tmp_path, run_details="off", max_attempts=1)
+    world.sim.date_offset = timedelta()
+    return world
 
 
 @pytest.fixture
@@ -135,9 +108,9 @@ def test_an_answer_shows_no_later_instant_than_the_servers(server: datetime | No
     ],
 )
 def test_a_poll_knows_no_later_than_the_server(
-    world: World, ours: timedelta, known_until: timedelta, warned: int
+    world: PolledWorld, ours: timedelta, known_until: timedelta, warned: int
 ) -> None:
-    world.poll(9, ours)
+    look(world, 9, ours)
     assert world.rows("select server_at from core.responses") == [(START + 9 * HOUR,)]
     assert world.rows("select observed_until_at from core.tasks") == [(START + 9 * HOUR + known_until,)]
     assert len(world.rows(Path("sql/tests/clock_is_wrong.sql").read_text())) == warned
@@ -147,37 +120,39 @@ def test_a_poll_knows_no_later_than_the_server(
 
 
 @pytest.mark.parametrize("ours", [11 * MINUTE, 48 * HOUR, timedelta(days=400)])
-def test_a_poll_far_ahead_is_refused_and_leaves_nothing(world: World, ours: timedelta, rebuilds: list[int]) -> None:
-    world.poll(2)
+def test_a_poll_far_ahead_is_refused_and_leaves_nothing(
+    world: PolledWorld, ours: timedelta, rebuilds: list[int]
+) -> None:
+    look(world, 2)
     before = world.dump()
     with pytest.raises(BadSettings, match="Set the clock") as raised:
-        world.poll(9, ours)
+        look(world, 9, ours)
     assert raised.value.exit_code == 2
     assert world.dump() == before
     assert len(Archive(world.settings.layout.archive).poll_ids()) == 1
-    world.poll(10)
+    look(world, 10)
     assert rebuilds == []
     assert world.rows("select runs_missing_count from core.coverage_gaps") == [(3,)]
 
 
-def test_a_pretended_now_is_nobodys_clock(world: World) -> None:
-    world.poll(9, 48 * HOUR, pretended=True)
+def test_a_pretended_now_is_nobodys_clock(world: PolledWorld) -> None:
+    world.poll(9, fixed(START + 57 * HOUR))
     assert world.rows("select server_at from core.responses") == [(None,)]
 
 
 # ---------- polls stamped ahead by an older version
-def stamp_ahead(world: World, hours: float, ours: timedelta) -> None:
+def stamp_ahead(world: PolledWorld, hours: float, ours: timedelta) -> None:
     world.sim.date_offset = None
-    world.poll(hours, ours)
+    look(world, hours, ours)
     world.sim.date_offset = timedelta()
 
 
 @pytest.mark.slow
-def test_a_poll_stamped_ahead_costs_one_rebuild(world: World, rebuilds: list[int]) -> None:
-    world.poll(2)
+def test_a_poll_stamped_ahead_costs_one_rebuild(world: PolledWorld, rebuilds: list[int]) -> None:
+    look(world, 2)
     stamp_ahead(world, 3, 48 * HOUR)
     for hours in (10, 11, 12, 60):
-        world.poll(hours)
+        look(world, hours)
     assert len(rebuilds) == 1
     archive = Archive(world.settings.layout.archive)
     assert (len(archive.poll_ids()), len(archive.aside_ids())) == (5, 1)
@@ -190,22 +165,22 @@ def test_a_poll_stamped_ahead_costs_one_rebuild(world: World, rebuilds: list[int
 
 
 @pytest.mark.parametrize("server", [None, 48 * HOUR])
-def test_nothing_is_set_aside_by_a_clock_that_nobody_confirms(world: World, server: timedelta | None) -> None:
-    world.poll(60)
+def test_nothing_is_set_aside_by_a_clock_that_nobody_confirms(world: PolledWorld, server: timedelta | None) -> None:
+    look(world, 60)
     world.sim.date_offset = server
-    world.poll(12)
+    look(world, 12)
     archive = Archive(world.settings.layout.archive)
     assert (len(archive.poll_ids()), archive.aside_ids()) == (2, [])
 
 
 # ---------- what a person is told
-def test_the_doctor_names_polls_stamped_ahead(world: World) -> None:
-    world.poll(2)
+def test_the_doctor_names_polls_stamped_ahead(world: PolledWorld) -> None:
+    look(world, 2)
     stamp_ahead(world, 3, 48 * HOUR)
     now = fixed(START + 10 * HOUR)
     said = [f.text for f in examine_history(world.settings, now) if f.topic == "clock"]
     assert said == ["1 poll stamped later than now: 20260819T030000.000000Z-01"]
-    world.poll(10)
+    look(world, 10)
     said = [f.text for f in examine_history(world.settings, now) if f.topic == "clock"]
     assert said == ["1 poll set aside, stamped by a clock that was ahead: 20260819T030000.000000Z-01"]
 
@@ -213,7 +188,7 @@ def test_the_doctor_names_polls_stamped_ahead(world: World) -> None:
 @pytest.mark.parametrize(
     ("offset", "levels"), [(timedelta(), []), (HOUR, ["warn"]), (-5 * MINUTE, ["warn"]), (-HOUR, ["fail"])]
 )
-def test_the_doctor_compares_the_clocks(world: World, offset: timedelta, levels: list[str]) -> None:
+def test_the_doctor_compares_the_clocks(world: PolledWorld, offset: timedelta, levels: list[str]) -> None:
     world.sim.date_offset = offset
     with serve(world.sim) as origin:
         settings = world.settings.model_copy(update={"api_url": origin})
@@ -221,8 +196,8 @@ def test_the_doctor_compares_the_clocks(world: World, offset: timedelta, levels:
     assert [finding.level for finding in found] == levels
 
 
-def test_ledgers_from_before_the_header_was_kept_still_load(world: World) -> None:
-    world.poll(2)
+def test_ledgers_from_before_the_header_was_kept_still_load(world: PolledWorld) -> None:
+    look(world, 2)
     archive = Archive(world.settings.layout.archive)
     path = next(world.settings.layout.archive.glob("polls/*/*.ndjson"))
     path.write_bytes(path.read_bytes().replace(b',"server_at":"2026-08-17T02:00:00Z"', b""))
