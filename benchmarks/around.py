@@ -72,10 +72,10 @@ PUBLISH = """
 import sys
 from pathlib import Path
 from pipelines.clock import utc_now
-from pipelines.orchestrate.dagster_home import prepare_dagster_home
-from pipelines.paths import Layout
-from pipelines.publish.publisher import publish
-publish(Layout(Path(sys.argv[1])), kept=3, clock=utc_now)
+from pipelines.nightly import check_and_publish
+from pipelines.settings import Settings
+from pipelines.transform.load_models import load_models
+check_and_publish(Settings.load(warehouse_dir=Path(sys.argv[1])), clock=utc_now, models=load_models())
 """
 COPY = "import os, shutil, sys; shutil.copyfile(*sys.argv[1:]); os.sync()"
 

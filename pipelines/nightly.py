@@ -7,23 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipelines.clock import Clock
-from pipelines.database.connection import Warehouse
+from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
 from pipelines.ingest.poll import load_pending, poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
 from pipelines.progress import Progress
-from pipelines.publish.publisher import publish
+from pipelines.publish.publisher import Judge, publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report
 from pipelines.report.publish_hook import ReportAttachment
 from pipelines.settings import Settings
-from pipelines.transform.budgets import apply_budgets
-from pipelines.transform.build import BuildReport, build
+from pipelines.transform.build import BuildReport
+from pipelines.transform.built import build_all, build_missing
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.load_models import load_models
+from pipelines.transform.model import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,17 @@ def nightly(
 ) -> NightReport:
     """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then."""
     polled = poll(settings, clock=clock, client=client, progress=progress)
-    report, checks = build_and_check(settings, clock=clock, progress=progress)
-    if progress:
-        progress("publishing", 0, 1)
-    snapshot = _publish(settings, clock, checks)
-    return NightReport(polled, report, checks, snapshot)
+    models, built = load_models(), list[BuildReport]()
+
+    def prepare(con: Connection) -> None:
+        built.append(build_all(con, settings, models, clock(), progress))
+        if progress:
+            progress("checking and publishing", 0, 1)
+
+    report = ReportAttachment(write_report)
+    snapshot, checks = _publish(settings, models, clock, prepare, report)
+    report.raise_failure()
+    return NightReport(polled, built[0], checks, snapshot)
 
 
 def build_and_check(
@@ -56,38 +63,38 @@ def build_and_check(
     with Warehouse.of(settings).write() as con:
         apply_core(con)
         load_pending(Loader.of(con, settings))
-        apply_budgets(con, settings)
-        report = build(
-            con,
-            models=models,
-            as_of=clock(),
-            reporting_timezone=settings.reporting_timezone,
-            progress=progress,
-        )
-        return report, run_checks(con, models)
+        return build_all(con, settings, models, clock(), progress), run_checks(con, models)
 
 
-def check_and_publish(settings: Settings, *, clock: Clock) -> Snapshot:
-    """Check what is built and publish it. Raises ChecksFailed, with the published copy left as it is."""
-    models = load_models()
-    with Warehouse.of(settings).write() as con:
-        apply_core(con)
-        checks = run_checks(con, models)
-    return _publish(settings, clock, checks)
+def check_and_publish(
+    settings: Settings, *, clock: Clock, models: Sequence[Model], report: ReportAttachment | None = None
+) -> Snapshot:
+    """Publish the work file, and build it first when a load came after the last build.
+
+    Raises ChecksFailed, with the published copy left as it is. An error of the report is the caller's to raise.
+    """
+    return _publish(settings, models, clock, lambda con: build_missing(con, settings, models, clock()), report)[0]
 
 
-def _publish(settings: Settings, clock: Clock, checks: Sequence[CheckResult]) -> Snapshot:
-    refuse_failed(checks)
-    report = ReportAttachment(write_report)
+def _publish(
+    settings: Settings, models: Sequence[Model], clock: Clock, prepare: Judge, report: ReportAttachment | None
+) -> tuple[Snapshot, list[CheckResult]]:
+    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself."""
+    checks: list[CheckResult] = []
+
+    def audit(con: Connection) -> None:
+        checks.extend(run_checks(con, models))
+        refuse_failed(checks)
+
     snapshot = publish(
-        settings.layout,
+        Warehouse.of(settings),
         kept=settings.snapshots_kept,
         clock=clock,
-        lock_wait_seconds=settings.lock_wait_seconds,
+        prepare=prepare,
+        audit=audit,
         extras=report,
     )
-    report.raise_failure()
-    return snapshot
+    return snapshot, checks
 
 
 def refuse_failed(checks: Sequence[CheckResult]) -> None:

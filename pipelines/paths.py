@@ -38,6 +38,11 @@ class Layout:
         return self.work / "writer.lock"
 
     @property
+    def publish_lock_file(self) -> Path:
+        """Held with flock by the one publisher."""
+        return self.work / "publish.lock"
+
+    @property
     def privacy_key_file(self) -> Path:
         """The random per-warehouse hash key, used when RECOUP_PRIVACY_KEY is not set."""
         return self.work / "privacy.key"

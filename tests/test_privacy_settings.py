@@ -7,9 +7,9 @@ import pytest
 from pipelines.database.connection import Warehouse
 from pipelines.ingest.poll import poll
 from pipelines.load.rebuild import rebuild
-from pipelines.publish.publisher import publish
 from pipelines.settings import Settings
 from tests.support.bodies import NOON
+from tests.support.publish_harness import publish_at
 from tests.support.secret_markers import dump, first_tasks, save, secret_markers
 
 
@@ -17,11 +17,11 @@ def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -
     saved = save(tmp_path, first_tasks())
     kept = Settings.load(warehouse_dir=tmp_path / "w", privacy_keep="prompt")
     poll(kept, clock=lambda: NOON, load_files=[saved])
-    in_clear = publish(kept.layout, kept=3, clock=lambda: NOON).path
+    in_clear = publish_at(kept.layout).path
     assert secret_markers(dump(in_clear)) == {"canary-of-task-1-prompt", "canary-of-task-2-prompt"}
     settings = Settings.load(warehouse_dir=tmp_path / "w")
     rebuild(settings)
-    masked = publish(settings.layout, kept=3, clock=lambda: NOON).path
+    masked = publish_at(settings.layout).path
     assert secret_markers(dump(masked) + masked.read_bytes() + settings.layout.work_file.read_bytes()) == set()
 
 

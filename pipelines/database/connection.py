@@ -1,4 +1,4 @@
-"""Opening the warehouse: one writer under a flock, or any number of readers of the published copy.
+"""Opening the warehouse: one writer under a flock, one publisher, or any number of readers of the published copy.
 
 What is written belongs to load/ and transform/build.py.
 """
@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,10 @@ STORAGE_VERSION = "v1.0.0"
 
 
 class Warehouse:
-    """The private work file and its lock. `flock` dies with its process, so a kill leaks nothing."""
+    """The private work file and the locks. `flock` dies with its process, so a kill leaks nothing.
+
+    Who takes both takes `publishing` first.
+    """
 
     def __init__(self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60) -> None:
         self.layout = layout
@@ -49,15 +52,14 @@ class Warehouse:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the writer's lock; wait for it at most `lock_wait_seconds`, then raise WarehouseBusy."""
-        self.layout.prepare()
-        descriptor = os.open(self.layout.lock_file, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
-        try:
-            self._wait_for(descriptor)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+        with self._holding(self.layout.lock_file, "written"):
             yield
-        finally:
-            os.close(descriptor)
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Hold the publisher's lock, over the snapshots. Polls go on meanwhile: it is not the writer's."""
+        with self._holding(self.layout.publish_lock_file, "published"):
+            yield
 
     @contextmanager
     def write(self, path: Path | None = None) -> Iterator[Connection]:
@@ -70,14 +72,8 @@ class Warehouse:
         """Open a database of the pipeline's own read-write. The caller holds the lock."""
         con = duckdb.connect(
             str(path),
-            config={
-                "memory_limit": self._memory_limit,
-                "temp_directory": str(self.layout.scratch / "spill"),
-                "checkpoint_threshold": CHECKPOINT_THRESHOLD,
-                "storage_compatibility_version": STORAGE_VERSION,
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
+            config=self._limits("spill")
+            | {"checkpoint_threshold": CHECKPOINT_THRESHOLD, "storage_compatibility_version": STORAGE_VERSION},
         )
         try:
             path.chmod(PRIVATE_FILE_MODE)
@@ -88,7 +84,35 @@ class Warehouse:
         finally:
             con.close()
 
-    def _wait_for(self, descriptor: int) -> None:
+    @contextmanager
+    def open_copy(self, path: Path) -> Iterator[Connection]:
+        """Open a copy of the work file read-only. The caller holds the publisher's lock."""
+        with closing(duckdb.connect(str(path), read_only=True, config=self._limits("spill-of-copy"))) as con:
+            con.execute("set timezone = 'UTC'")
+            yield con
+
+    def _limits(self, spill: str) -> dict[str, str | bool | int | float | list[str]]:
+        # Two processes must not spill into one folder: DuckDB gives its files the same names in each.
+        return {
+            "memory_limit": self._memory_limit,
+            "temp_directory": str(self.layout.scratch / spill),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+
+    @contextmanager
+    def _holding(self, lock: Path, doing: str) -> Iterator[None]:
+        self.layout.prepare()
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
+        try:
+            self._wait_for(descriptor, doing)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, doing: str) -> None:
         deadline = time.monotonic() + self._lock_wait_seconds
         while True:
             try:
@@ -98,7 +122,7 @@ class Warehouse:
                 if time.monotonic() >= deadline:
                     holder = os.pread(descriptor, 32, 0).decode() or "unknown"
                     raise WarehouseBusy(
-                        f"the warehouse is being written by process {holder}; waited "
+                        f"the warehouse is being {doing} by process {holder}; waited "
                         f"{self._lock_wait_seconds:g} s for it. Try again when it has ended "
                         "(or raise RECOUP_LOCK_WAIT_SECONDS)"
                     ) from None

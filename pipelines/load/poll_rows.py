@@ -189,6 +189,8 @@ def _response_rows(record: PollRecord) -> list[dict[str, Any]]:
 
 
 def _replace_poll(con: Connection, summary: PollSummary) -> None:
+    # The marts are older than core from here on, so what they take for now goes with the same transaction.
+    con.execute("delete from core.build_context")
     con.execute("delete from core.polls where poll_id = ?", [summary.poll_id])
     insert_rows(con, "core.polls", [asdict(summary)])
 

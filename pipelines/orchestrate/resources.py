@@ -14,15 +14,16 @@ from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.ingest.poll import poll
 from pipelines.load.poll_rows import PollSummary
+from pipelines.nightly import check_and_publish
 from pipelines.orchestrate.run_liveness import alive
-from pipelines.publish.publisher import count_rows, publish
+from pipelines.publish.publisher import count_rows
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report.dagster_images import pictures
 from pipelines.report.publish_hook import ReportAttachment, WriteReport
 from pipelines.settings import Settings
-from pipelines.transform.budgets import apply_budgets
-from pipelines.transform.build import BuildReport, build
+from pipelines.transform.build import BuildReport
+from pipelines.transform.built import build_missing, build_some
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.model import Key, Model
 
@@ -57,14 +58,7 @@ class Pipeline:
     def build(self, only: Collection[Key]) -> BuildReport:
         """Build the named marts."""
         with self.warehouse.write() as con:
-            apply_budgets(con, self.settings)
-            return build(
-                con,
-                models=self.models,
-                as_of=self.clock(),
-                reporting_timezone=self.settings.reporting_timezone,
-                only=only,
-            )
+            return build_some(con, self.settings, self.models, self.clock(), only)
 
     def row_counts(self, schema: str) -> dict[Key, int]:
         """Count the rows of each table of a schema."""
@@ -81,19 +75,14 @@ class Pipeline:
             return pictures(con)
 
     def check(self) -> list[CheckResult]:
-        """Run all checks on core and marts."""
+        """Run all checks on core and marts; built first, when a poll came between."""
         with self.warehouse.write() as con:
+            build_missing(con, self.settings, self.models, self.clock())
             return run_checks(con, self.models)
 
     def publish(self, report: ReportAttachment | None = None) -> Snapshot:
         """Publish the work file, with the report when there is one."""
-        return publish(
-            self.settings.layout,
-            kept=self.settings.snapshots_kept,
-            clock=self.clock,
-            lock_wait_seconds=self.settings.lock_wait_seconds,
-            extras=report,
-        )
+        return check_and_publish(self.settings, clock=self.clock, models=self.models, report=report)
 
     def report(self) -> ReportAttachment | None:
         """The report of the next publish; an error in it is raised only after the data are live."""

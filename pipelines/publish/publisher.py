@@ -1,18 +1,19 @@
 """Publishes the work file: a verified, read-only copy of it becomes what people open, by one rename.
 
-How snapshots lie on disk belongs to snapshots.py; what must be true of the numbers belongs to transform/checks.py.
+Write, audit, publish: only the copying needs the writer's lock; the copy is read whole and judged before anybody opens
+it. How snapshots lie on disk belongs to snapshots.py; what must be true of the numbers is the caller's to say.
 """
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
-from pipelines.database.sql_text import statement
+from pipelines.database.sql_text import identifier, statement
 from pipelines.errors import PublishRefused, WarehouseBusy
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
@@ -21,38 +22,46 @@ from pipelines.publish.snapshots import Snapshot
 RowCounts = dict[str, int]
 Extras = Callable[[Path, Path], None]
 OnStep = Callable[[str], None]
+Judge = Callable[[Connection], None]
 
 PUBLISHED_SCHEMAS = ["core", "marts"]
 _SPARE_BYTES = 16 * 2**20
 
 
 def publish(
-    layout: Layout,
+    warehouse: Warehouse,
     *,
     kept: int,
     clock: Clock,
-    lock_wait_seconds: float = 60,
+    prepare: Judge,
+    audit: Judge,
     extras: Extras | None = None,
     on_step: OnStep = lambda _: None,
 ) -> Snapshot:
-    """Copy the work file into a new snapshot, verify it, and let `current` point to it.
+    """Copy the work file into a new snapshot, audit the copy, and let `current` point to it.
 
-    `extras(published_copy, folder)` may add files, like a report, that go live with the copy. Killed at any
-    step, the previous snapshot stays live and the next publish cleans up. `on_step` hears each step done.
+    `prepare` makes the work file fit to be copied, under the writer's lock. `audit` judges the copy, without it: both
+    raise what stands in the way. `extras(published_copy, folder)` may add files, like a report, that go live with the
+    copy. Killed at any step, the previous snapshot stays live and the next publish cleans up. `on_step` hears each
+    step done.
 
     Raises PublishRefused (what people open stays as it was) and WarehouseBusy.
     """
-    warehouse = Warehouse(layout, lock_wait_seconds=lock_wait_seconds)
-    with warehouse.locked(), _refusing(layout):
+    layout = warehouse.layout
+    with warehouse.publishing(), _refusing(layout):
         snapshots.clean_leftovers(layout)
         snapshots.prune(layout, kept, clock())
         on_step("cleaned")
-        row_counts = seal(warehouse)
-        on_step("sealed")
         with snapshots.staging(layout) as (number, folder):
-            snapshot = _copy(layout, number, folder, row_counts, clock)
+            with warehouse.locked():
+                row_counts = seal(warehouse, prepare)
+                on_step("sealed")
+                snapshot = _copy(layout, number, folder, row_counts, clock)
             on_step("copied")
-            _finish(folder, snapshot, extras, on_step)
+            _audit(warehouse, folder, snapshot, audit)
+            on_step("audited")
+            _settle(folder, snapshot, extras)
+            on_step("settled")
             snapshots.enroll(layout, folder, number)
         on_step("enrolled")
         snapshots.flip(layout, number)
@@ -61,8 +70,8 @@ def publish(
     return snapshot
 
 
-def seal(warehouse: Warehouse) -> RowCounts:
-    """Checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them.
+def seal(warehouse: Warehouse, prepare: Judge = lambda _: None) -> RowCounts:
+    """Prepare, checkpoint and close the work file, so that it alone, without a .wal, holds every row; count them.
 
     Raises PublishRefused when there is no work file, or it holds what is not published, and WarehouseBusy when
     somebody else has it open.
@@ -71,6 +80,7 @@ def seal(warehouse: Warehouse) -> RowCounts:
     if not work_file.exists():
         raise PublishRefused(f"there is nothing to publish at {work_file}; run `recoup-warehouse nightly` first")
     with _opening(work_file), warehouse.open(work_file) as con:
+        prepare(con)
         con.execute("checkpoint")
         _refuse_foreign_objects(con, work_file)
         row_counts = count_rows(con)
@@ -79,17 +89,26 @@ def seal(warehouse: Warehouse) -> RowCounts:
     return row_counts
 
 
-def verify(copy: Path, expected: RowCounts) -> None:
-    """Open a copy read-only and compare its rows, table by table, with what was counted in the original.
+def verify(con: Connection, expected: RowCounts) -> None:
+    """Read every column of every table and view once, and compare the rows of tables with what the original held.
 
-    Raises PublishRefused when they differ.
+    DuckDB finds a damaged block only when it reads it. Raises PublishRefused when rows differ, duckdb.Error when they
+    cannot be read.
     """
-    with closing(duckdb.connect(str(copy), read_only=True)) as con:
-        found = count_rows(con)
-    if found != expected:
-        differing = sorted(set(found.items()) ^ set(expected.items()))
+    found = read_rows(con, _relations(con))
+    differing = sorted({(table, count) for table, count in expected.items() if found.get(table) != count})
+    if differing:
         raise PublishRefused(f"the copy differs from the work file in {differing[:4]}; publish again")
-    _refuse_wal(copy)
+
+
+def read_rows(con: Connection, relations: list[str]) -> RowCounts:
+    """Read every value of the named tables and views, and count their rows."""
+    counts: RowCounts = {}
+    for relation in relations:
+        name = ".".join(map(identifier, relation.split(".", 1)))
+        row = con.execute(f"select count(*), bit_xor(hash(every)) from {name} as every").fetchone()  # noqa: S608
+        counts[relation] = int(row[0]) if row else 0
+    return counts
 
 
 def count_rows(con: Connection) -> RowCounts:
@@ -119,15 +138,23 @@ def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, cloc
     return snapshot
 
 
-def _finish(folder: Path, snapshot: Snapshot, extras: Extras | None, on_step: OnStep) -> None:
+def _audit(warehouse: Warehouse, folder: Path, snapshot: Snapshot, audit: Judge) -> None:
+    with warehouse.open_copy(folder / snapshot.path.name) as con:
+        verify(con, snapshot.row_counts)
+        audit(con)
+
+
+def _settle(folder: Path, snapshot: Snapshot, extras: Extras | None) -> None:
     copy = folder / snapshot.path.name
-    verify(copy, snapshot.row_counts)
-    on_step("verified")
     if extras is not None:
         extras(copy, folder)
     _refuse_wal(copy)
     snapshots.settle(folder)
-    on_step("settled")
+
+
+def _relations(con: Connection) -> list[str]:
+    found = con.execute(statement("publish", "published_relations"), {"schemas": PUBLISHED_SCHEMAS}).fetchall()
+    return [f"{schema}.{name}" for schema, name in found]
 
 
 @contextmanager
@@ -182,9 +209,10 @@ def _refusing(layout: Layout) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as error:
+        advice = "run `recoup-warehouse rebuild`" if "corrupt" in str(error).lower() else "see to the cause"
         raise PublishRefused(
             f"publishing {layout.work_file} failed ({_first_line(error)}); "
-            "the copy that people open is untouched; see to the cause and publish again"
+            f"the copy that people open is untouched; {advice} and publish again"
         ) from error
 
 

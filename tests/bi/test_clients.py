@@ -17,8 +17,8 @@ import pytest
 
 from pipelines.clock import utc_now
 from pipelines.database.connection import Warehouse
-from pipelines.publish.publisher import publish
 from tests.bi.conftest import ROOT, Place, environment
+from tests.support.publish_harness import publish_as_it_is
 
 pytestmark = pytest.mark.slow
 
@@ -216,7 +216,7 @@ def conversation(place: Place, command: list[str | Path]) -> Iterator["subproces
 def publish_one_more_run(place: Place) -> None:
     with Warehouse(place.layout).write() as con:
         con.execute("insert into core.runs select * replace (run_id || '+' as run_id) from core.runs limit 1")
-    publish(place.layout, kept=3, clock=utc_now)
+    publish_as_it_is(place.layout, clock=utc_now)
 
 
 def node_script(clients: Path, folder: Path, code: str) -> Path:

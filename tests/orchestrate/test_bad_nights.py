@@ -18,7 +18,6 @@ from pipelines.errors import (
     WarehouseBusy,
 )
 from pipelines.orchestrate.resources import told_in_one_line
-from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import snapshot_numbers
 from pipelines.schedule import poll_interval
 from tests.support.dagster_harness import KEY, DagsterHarness, light_harness
@@ -41,7 +40,7 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
 def broken_warehouse(harness: DagsterHarness) -> None:
     """Publish something, then let a run appear twice."""
     harness.pipeline().poll()
-    publish(harness.settings.layout, kept=3, clock=lambda: harness.now)
+    harness.pipeline().publish()
     with Warehouse.of(harness.settings).write() as con:
         con.execute("insert into core.runs select * from core.runs limit 1")
 

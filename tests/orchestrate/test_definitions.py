@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -283,10 +284,11 @@ def test_dagster_yaml_is_written_where_there_is_none_and_never_over_edits(tmp_pa
             list(differences(broken))
 
 
-def test_one_mart_can_be_built_alone(harness: DagsterHarness) -> None:
-    harness.pipeline().poll()
+def test_one_mart_built_alone_keeps_the_instant_of_the_others(harness: DagsterHarness) -> None:
+    pipeline = harness.pipeline()
+    pipeline.poll()
+    built_at = pipeline.build({model.key for model in MODELS}).as_of
+    harness.now += timedelta(hours=5)
     assert harness.execute("nightly", only=["marts/run_facts"]).success
     with Warehouse.of(harness.settings).write() as con:
-        names = con.execute("select view_name from duckdb_views() where schema_name = 'marts'").fetchall()
-        names += con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
-    assert names == [("run_facts",)]
+        assert con.execute("select as_of_at from core.build_context").fetchall() == [(built_at,)]

@@ -13,12 +13,11 @@ import duckdb
 import pytest
 
 from pipelines.cli import main as cli
-from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadSettings, NothingPublished
 from pipelines.paths import Layout
 from pipelines.publish.parquet import export_parquet
-from pipelines.publish.publisher import publish
+from tests.support.publish_harness import publish_at
 
 NOON = datetime(2026, 8, 20, 12, tzinfo=UTC)
 RUNS = """
@@ -60,7 +59,7 @@ def layout(tmp_path: Path) -> Layout:
 def change(layout: Layout, statements: str) -> None:
     with Warehouse(layout).write() as con:
         con.execute(statements)
-    publish(layout, kept=3, clock=fixed(NOON))
+    publish_at(layout)
 
 
 def read(folder: Path, table: str) -> list[tuple[Any, ...]]:

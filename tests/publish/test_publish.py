@@ -9,31 +9,37 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse, open_published
 from pipelines.errors import NothingPublished, PublishRefused
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
-from pipelines.publish.publisher import publish, verify
+from pipelines.publish.publisher import verify
 from pipelines.publish.snapshots import current_snapshot, snapshot_numbers
-from tests.support.publish_harness import NOON, add_runs, leftovers, publish_at, published_runs, run_child
+from tests.support.publish_harness import (
+    NOON,
+    add_runs,
+    leftovers,
+    publish_as_it_is,
+    publish_at,
+    published_runs,
+    run_child,
+)
 
 # One of each side of the flip in the fast suite, all in the slow one.
 TOLD = ("copied", "flipped")
-STEPS = ("cleaned", "sealed", "copied", "verified", "settled", "enrolled", "flipped")
+STEPS = ("cleaned", "sealed", "copied", "audited", "settled", "enrolled", "flipped")
 
 PUBLISH_AND_DIE = """
 import os, signal, sys
-from datetime import UTC, datetime
 from pathlib import Path
 from pipelines.paths import Layout
-from pipelines.publish.publisher import publish
+from tests.support.publish_harness import publish_as_it_is
 
 def die(step):
     if step == sys.argv[2]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-publish(Layout(Path(sys.argv[1])), kept=3, clock=lambda: datetime(2026, 8, 20, 12, tzinfo=UTC), on_step=die)
+publish_as_it_is(Layout(Path(sys.argv[1])), on_step=die)
 """
 
 
@@ -108,7 +114,7 @@ def test_extras_go_live_with_the_copy_they_describe(layout: Layout) -> None:
             rows = con.execute("select count(*) from core.runs").fetchall()[0][0]
         (folder / "report.html").write_text(f"{rows} runs")
 
-    publish(layout, kept=3, clock=fixed(NOON), extras=report)
+    publish_as_it_is(layout, extras=report)
     assert (layout.current / "report.html").read_text() == "25 runs"
     assert (layout.current / "report.html").stat().st_mode & 0o777 == 0o444
 
@@ -136,7 +142,7 @@ def test_a_publish_killed_after_any_step_leaves_a_whole_copy(layout: Layout, ste
 def test_the_steps_that_are_killed_above_are_all_there_are(layout: Layout) -> None:
     add_runs(layout, 1)
     heard: list[str] = []
-    publish(layout, kept=3, clock=fixed(NOON), on_step=heard.append)
+    publish_as_it_is(layout, on_step=heard.append)
     assert tuple(heard) == STEPS
 
 
@@ -145,7 +151,7 @@ def test_publishes_killed_again_and_again_do_not_fill_the_disk(layout: Layout) -
     publish_at(layout)
     for _ in range(4):
         with pytest.raises(KeyboardInterrupt):
-            publish(layout, kept=1, clock=fixed(NOON), on_step=_interrupt_once_enrolled)
+            publish_as_it_is(layout, kept=1, on_step=_interrupt_once_enrolled)
     assert current_snapshot(layout) is not None
     assert published_runs(layout) == 1
     assert len(snapshot_numbers(layout)) <= 4
@@ -207,9 +213,10 @@ def test_views_and_macros_of_core_and_marts_work_in_the_copy(layout: Layout) -> 
 def test_a_copy_that_differs_is_refused(layout: Layout) -> None:
     add_runs(layout, 10)
     snapshot = publish_at(layout)
-    verify(snapshot.path, snapshot.row_counts)
-    with pytest.raises(PublishRefused, match=r"differs .*'core\.runs', 10"):
-        verify(snapshot.path, snapshot.row_counts | {"core.runs": 11})
+    with open_published(layout) as con:
+        verify(con, snapshot.row_counts)
+        with pytest.raises(PublishRefused, match=r"differs .*'core\.runs', 11"):
+            verify(con, snapshot.row_counts | {"core.runs": 11})
 
 
 def test_a_damaged_work_file_is_refused_and_the_copy_stays(layout: Layout) -> None:
@@ -242,6 +249,6 @@ def test_extras_that_fail_leave_the_previous_copy(layout: Layout) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        publish(layout, kept=3, clock=fixed(NOON), extras=broken)
+        publish_as_it_is(layout, extras=broken)
     assert published_runs(layout) == 10
     assert leftovers(layout) == []

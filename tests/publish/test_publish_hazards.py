@@ -10,13 +10,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.errors import PublishRefused, WarehouseBusy
 from pipelines.paths import Layout
-from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import current_snapshot
-from tests.support.publish_harness import NOON, add_runs, leftovers, publish_at, published_runs, run_child
+from tests.support.publish_harness import add_runs, leftovers, publish_as_it_is, publish_at, published_runs, run_child
 
 READ_UNTIL_TOLD = """
 import sys, threading
@@ -159,7 +157,7 @@ def test_extras_that_leave_a_wal_are_refused(layout: Layout) -> None:
         leave_wal(published_copy, "insert into core.runs values (1)")
 
     with pytest.raises(PublishRefused, match=r"\.wal exists"):
-        publish(layout, kept=3, clock=fixed(NOON), extras=careless)
+        publish_as_it_is(layout, extras=careless)
     assert current_snapshot(layout) is None
     assert leftovers(layout) == []
 
@@ -204,5 +202,7 @@ def test_publish_names_the_program_that_has_the_work_file_open(layout: Layout) -
 
 def test_publish_waits_for_the_writer_and_then_says_who_it_is(layout: Layout) -> None:
     add_runs(layout, 10)
-    with Warehouse(layout).locked(), pytest.raises(WarehouseBusy, match=f"process {os.getpid()}"):
-        publish(layout, kept=3, clock=fixed(NOON), lock_wait_seconds=0)
+    with Warehouse(layout).locked(), pytest.raises(WarehouseBusy, match=f"written by process {os.getpid()}"):
+        publish_as_it_is(layout, lock_wait_seconds=0)
+    with Warehouse(layout).publishing(), pytest.raises(WarehouseBusy, match=f"published by process {os.getpid()}"):
+        publish_as_it_is(layout, lock_wait_seconds=0)

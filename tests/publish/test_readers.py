@@ -16,10 +16,10 @@ from pipelines.clock import fixed
 from pipelines.database.connection import open_published
 from pipelines.ingest.poll import poll
 from pipelines.nightly import nightly
-from pipelines.publish.publisher import publish
 from pipelines.recoup.client import RecoupClient
 from pipelines.settings import Settings
 from tests.support.bodies import NOON, body, run, task
+from tests.support.publish_harness import publish_at
 
 ROOT = Path(__file__).resolve().parents[2]
 # Counts runs, and again after a line came in, over one connection that stays open all the time.
@@ -37,7 +37,7 @@ def test_a_night_runs_to_its_end_while_a_reader_holds_the_published_file(tmp_pat
     settings = Settings.load(warehouse_dir=tmp_path / "w", api_key="recoup_sk_x", privacy_key="k", run_details="off")
     (tmp_path / "saved.json").write_bytes(body([task(runs=[run("run_1")])]))
     poll(settings, clock=fixed(NOON), load_files=[tmp_path / "saved.json"])
-    published = publish(settings.layout, kept=3, clock=fixed(NOON))
+    published = publish_at(settings.layout, NOON)
     command = [sys.executable, "-c", HOLD, str(settings.layout.published_file)]
     with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdout is not None

@@ -8,17 +8,18 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines import nightly
 from pipelines.cli import main as cli
 from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ReportFailed
+from pipelines.nightly import check_and_publish
 from pipelines.orchestrate.assets import PUBLISHED_FILE, published_assets
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.report import vega_bundle
-from pipelines.report.publish_hook import ReportAttachment
+from pipelines.report.publish_hook import ReportAttachment, WriteReport
 from pipelines.settings import Settings
+from pipelines.transform.load_models import load_models
 from tests.support.report_worlds import LIBRARY
 from tests.support.warehouse_builder import NOW
 
@@ -55,6 +56,16 @@ class TestBundle:
         assert vega_bundle.javascript() == LIBRARY
 
 
+def publish(settings: Settings, write: WriteReport) -> None:
+    report = ReportAttachment(write)
+    check_and_publish(settings, clock=fixed(NOW), models=load_models(), report=report)
+    report.raise_failure()
+
+
+def put(page: Path, text: str) -> None:
+    page.write_text(text)
+
+
 class TestGoingLive:
     @pytest.fixture
     def settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
@@ -66,32 +77,25 @@ class TestGoingLive:
             apply_core(con)
         return settings
 
-    def test_the_page_goes_live_with_the_data(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(nightly, "write_report", lambda copy, out: out.write_text(f"{copy.name} {copy.exists()}"))
-        nightly._publish(settings, fixed(NOW), [])
+    def test_the_page_goes_live_with_the_data(self, settings: Settings) -> None:
+        publish(settings, lambda copy, out: put(out, f"{copy.name} {copy.exists()}"))
         assert (settings.layout.current / "report.html").read_text() == "recoup.duckdb True"
 
-    def test_a_page_that_fails_is_loud_and_holds_no_data_back(
-        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_page_that_fails_is_loud_and_holds_no_data_back(self, settings: Settings) -> None:
         def fail(_copy: Path, out: Path) -> None:
             out.write_text("half a page")
             raise ZeroDivisionError("a chart broke")
 
-        monkeypatch.setattr(nightly, "write_report", fail)
         with pytest.raises(ReportFailed, match=r"data are published.*ZeroDivisionError: a chart broke.*publish`"):
-            nightly._publish(settings, fixed(NOW), [])
+            publish(settings, fail)
         assert settings.layout.published_file.exists()
         assert not (settings.layout.current / "report.html").exists()
 
-    def test_dagster_records_the_data_and_fails_the_step_of_the_page(
-        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_dagster_records_the_data_and_fails_the_step_of_the_page(self, settings: Settings) -> None:
         def fail(_copy: Path, _out: Path) -> None:
             raise ZeroDivisionError("a chart broke")
 
-        monkeypatch.setattr(Pipeline, "check", lambda _self: [])
-        pipeline = Pipeline(settings, (), fixed(NOW), write_report=fail)
+        pipeline = Pipeline(settings, load_models(), fixed(NOW), write_report=fail)
         with dg.DagsterInstance.ephemeral() as instance:
             result = dg.materialize(
                 [published_assets((), with_report=True)],
@@ -114,21 +118,17 @@ class TestGoingLive:
         beside(tmp_path / "recoup.duckdb", tmp_path)
         beside.raise_failure()
 
-    def test_the_command_names_the_page(
-        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_the_command_names_the_page(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.run(["report"]) == 10
         assert "recoup-warehouse publish" in capsys.readouterr().err
-        monkeypatch.setattr(nightly, "write_report", lambda _copy, out: out.write_text("page"))
-        nightly._publish(settings, fixed(NOW), [])
+        publish(settings, lambda _copy, out: put(out, "page"))
         assert cli.run(["report"]) == 0
         assert capsys.readouterr().out == "warehouse/current/report.html\n"
 
     def test_the_command_opens_the_page(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(nightly, "write_report", lambda _copy, out: out.write_text("page"))
-        nightly._publish(settings, fixed(NOW), [])
+        publish(settings, lambda _copy, out: put(out, "page"))
         opened: list[str] = []
 
         def no_browser(address: str) -> bool:

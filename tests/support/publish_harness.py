@@ -3,8 +3,9 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-from pipelines.clock import fixed
+from pipelines.clock import Clock, fixed
 from pipelines.database.connection import Warehouse, open_published
 from pipelines.paths import Layout
 from pipelines.publish.publisher import publish
@@ -26,8 +27,19 @@ def add_runs(layout: Layout, count: int) -> None:
         con.execute("commit")
 
 
+at_noon = fixed(NOON)
+
+
+def publish_as_it_is(
+    layout: Layout, *, clock: Clock = at_noon, kept: int = 3, lock_wait_seconds: float = 5, **options: Any
+) -> Snapshot:
+    """Publish without a build and without the product's checks; the copy is read whole all the same."""
+    warehouse = Warehouse(layout, lock_wait_seconds=lock_wait_seconds)
+    return publish(warehouse, kept=kept, clock=clock, prepare=lambda _: None, audit=lambda _: None, **options)
+
+
 def publish_at(layout: Layout, now: datetime = NOON, kept: int = 3) -> Snapshot:
-    return publish(layout, kept=kept, clock=fixed(now), lock_wait_seconds=5)
+    return publish_as_it_is(layout, clock=fixed(now), kept=kept)
 
 
 def published_runs(layout: Layout) -> int:

@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from pipelines.clock import utc_now
 from pipelines.paths import Layout
-from pipelines.publish.publisher import publish
+from tests.support.publish_harness import publish_as_it_is
 from pipelines.database.connection import Warehouse
 
 layout = Layout(Path(sys.argv[1]))
@@ -33,7 +33,7 @@ for line in sys.stdin:
         con.execute("begin")
         con.execute(sys.argv[2])
         con.execute("commit")
-    snapshot = publish(layout, kept={KEPT}, clock=utc_now)
+    snapshot = publish_as_it_is(layout, kept={KEPT}, clock=utc_now)
     print(snapshot.row_counts["core.runs"], flush=True)
 """
 

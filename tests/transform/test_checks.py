@@ -95,6 +95,7 @@ CORRUPTIONS = [
     ("core.polls.last_poll_is_partial", "update core.polls set status = 'partial'"),
     ("core.polls.last_poll_failed", "insert into core.polls select * replace ('p2' as poll_id, 'failed' as status) "
      "from core.polls"),
+    ("marts.warehouse_info.marts_are_of_another_load", "update marts.warehouse_info set last_poll_id = 'p0'"),
     ("core.polls.deletions_are_withheld", "update core.polls set deletions_withheld_count = 11"),
     ("core.polls.polls_are_stale", "update core.polls set finished_at = '2026-08-19T09:59:59Z'"),
     ("core.responses.clock_is_wrong", "update core.responses set server_at = requested_at - interval 121 seconds"),

@@ -86,20 +86,28 @@ def build(clock: Clock) -> None:
 
 @click.command()
 def publish() -> None:
-    """Check what is built and let readers open a copy of it.
+    """Copy what is built, check the copy, and let readers open it.
 
     \b
     Example:
-      recoup-warehouse build && recoup-warehouse publish
+      recoup-warehouse publish
 
-    A failed check leaves the copy that people open as it is.
+    Builds first when a poll or a rebuild came after the last build. A failed check leaves the copy that people
+    open as it is.
     """
     from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
+    from pipelines.report import write_report
+    from pipelines.report.publish_hook import ReportAttachment
     from pipelines.settings import Settings
+    from pipelines.transform.load_models import load_models
 
+    report = ReportAttachment(write_report)
     with working("publishing"):
-        snapshot = steps_of_the_night.check_and_publish(Settings.load(), clock=utc_now)
+        snapshot = steps_of_the_night.check_and_publish(
+            Settings.load(), clock=utc_now, models=load_models(), report=report
+        )
+    report.raise_failure()
     tell_snapshot(snapshot)
 
 
@@ -135,7 +143,7 @@ def rebuild() -> None:
       RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
 
     Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Readers
-    keep the published copy until the next `nightly`, or `build` and `publish`.
+    keep the published copy until the next `nightly` or `publish`.
     """
     from pipelines.console.progress import working
     from pipelines.load import rebuild as rebuilding
@@ -143,7 +151,7 @@ def rebuild() -> None:
 
     with working("reading the archive") as steps:
         polls = rebuilding.rebuild(Settings.load(), progress=steps.count)
-    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse build && recoup-warehouse publish")
+    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse publish")
 
 
 def tell_poll(summary: "PollSummary") -> None:
