@@ -15,8 +15,8 @@ import yaml
 from pipelines.cli.dev_server import WORKSPACE
 from pipelines.clock import utc_now
 from pipelines.orchestrate.run_liveness import GRACE, LOCATION, REPOSITORY_TAG, alive, end_dead_runs
-from pipelines.publish.publisher import publish
 from tests.support.dagster_harness import DagsterHarness, light_harness, stored_harness
+from tests.support.publish_harness import publish_at
 
 ROOT = Path(__file__).resolve().parents[2]
 # A nightly that says where it is when it writes the report, and stays there.
@@ -104,7 +104,7 @@ def test_without_a_lock_only_what_is_surely_ours_and_had_its_time_is_ended(harne
 def test_what_the_command_line_published_shows_once_with_its_rows(harness: DagsterHarness) -> None:
     assert isinstance(harness.keep_house(), dg.SkipReason)
     harness.pipeline().poll()
-    snapshot = publish(harness.settings.layout, kept=3, clock=lambda: harness.now)
+    snapshot = publish_at(harness.settings.layout, harness.now)
     told = harness.keep_house()
     made = {tuple(event.asset_key.path): event for event in told.asset_events}
     assert made["core", "runs"].metadata["dagster/row_count"].value == 4
@@ -114,7 +114,7 @@ def test_what_the_command_line_published_shows_once_with_its_rows(harness: Dagst
 
 def test_what_dagster_published_itself_is_not_told_again(harness: DagsterHarness) -> None:
     assert harness.execute("poll").success
-    publish(harness.settings.layout, kept=3, clock=lambda: harness.now)
+    publish_at(harness.settings.layout, harness.now)
     key = dg.AssetKey(["published", "recoup_duckdb"])
     harness.instance.report_runless_asset_event(dg.AssetMaterialization(key, metadata={"snapshot": 1}))
     assert "snapshot 1 is published" in str(harness.keep_house().skip_message)
