@@ -22,7 +22,7 @@ lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versi
 	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --group dev --generate-hashes --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml -o requirements.lock
 
-run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, two simulated weeks)
+run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, six simulated weeks)
 	@$(BIN)/recoup-warehouse demo
 
 dev: setup ## Open the Dagster UI; without a key, with schedules and sensor on

@@ -145,10 +145,3 @@ def test_dagster_finds_the_definitions(installed: Installed) -> None:
             "python", "-m", "dagster", "definitions", "validate", *where, DAGSTER_HOME=str(installed.home)
         )
         assert "Validation successful" in told
-
-
-@pytest.mark.slow
-def test_the_demo(installed: Installed) -> None:
-    told = installed.recoup("demo")
-    assert "SIMULATED" in told
-    assert (installed.home / "warehouse" / "current" / "recoup.duckdb").exists()

@@ -54,7 +54,7 @@ def cli(show_traceback: bool) -> None:
 
     \b
     Examples:
-      recoup-warehouse demo                 two simulated weeks, without a key
+      recoup-warehouse demo                 six simulated weeks, without a key
       recoup-warehouse nightly              poll, build, check, publish
       recoup-warehouse query "from marts.task_health limit 5"
       recoup-warehouse doctor               what is wrong, and what to do

@@ -14,6 +14,7 @@ import click
 from pydantic import SecretStr
 
 from pipelines.archive.store import Archive
+from pipelines.atomic_write import write_whole
 from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import count, shown_path
 from pipelines.errors import BadSettings
@@ -24,25 +25,34 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     from pipelines.simulator import Simulator
 
+# Two weeks in which much happens and the demo polls twice a day; before them, four quiet ones.
 DAYS = 14
+HISTORY = timedelta(days=28)
 SEED = 7
+BUDGETS_USD = {0: "0.05", 1: "25.00"}
 KEY = "recoup_sk_simulated"
 
 
-def new_world(seed: int = SEED) -> World:
-    """Return a world that began two weeks ago, on the hour."""
-    hour = utc_now().replace(minute=0, second=0, microsecond=0)
+def new_world(seed: int = SEED, clock: Clock = utc_now) -> World:
+    """Return a world whose lively weeks began two weeks ago, on the hour."""
+    hour = clock().replace(minute=0, second=0, microsecond=0)
     return World(seed, hour - timedelta(days=DAYS))
 
 
 def simulator_of(world: World, now: datetime | None = None, clock: Clock | None = None) -> "Simulator":
     """Return the API of a world, at an instant or by a clock."""
     from pipelines.simulator import Fleet, Simulator
+    from pipelines.simulator.demo_days import demo_faults, demo_shapes
 
-    return Simulator(Fleet.demo(world.seed, world.started_at), now=now, api_key=KEY, clock=clock)
+    fleet = Fleet.demo(world.seed, world.started_at, history=HISTORY)
+    simulator = Simulator(fleet, now=now, api_key=KEY, shapes=demo_shapes(world.seed), clock=clock)
+    simulator.date_offset = timedelta(0)
+    for fault in demo_faults(fleet, world.started_at):
+        simulator.add_fault(fault)
+    return simulator
 
 
-def own_world(layout: Layout) -> World:
+def own_world(layout: Layout, clock: Clock = utc_now) -> World:
     """Return the simulated world of a warehouse, a new one for a new warehouse.
 
     Raises BadSettings for a warehouse that holds other data, since the two must not mix.
@@ -54,9 +64,24 @@ def own_world(layout: Layout) -> World:
                 f"{shown_path(layout.root)} holds polls of your own, and simulated data must not mix with them; "
                 "set RECOUP_API_KEY to go on with it, or RECOUP_WAREHOUSE_DIR to another folder for the demo"
             )
-        world = new_world()
+        world = new_world(clock=clock)
         keep_world(layout, world)
+        _write_budgets(layout, world)
     return world
+
+
+def _write_budgets(layout: Layout, world: World) -> None:
+    if not layout.budgets_file.exists():
+        write_whole(layout.budgets_file, demo_budgets(world).encode())
+
+
+def demo_budgets(world: World) -> str:
+    """Return the file of budgets that the demo writes: one is soon crossed, one is not, and one account has none."""
+    from pipelines.simulator.demo_fleet import demo_account
+
+    lines = ["account_id,monthly_budget_usd,warn_ratio", "# Written by the demo, and deleted by `demo --forget`."]
+    lines += [f"{demo_account(world.seed, account)},{usd},0.8" for account, usd in BUDGETS_USD.items()]
+    return "\n".join(lines) + "\n"
 
 
 def sources(archive: Archive) -> set[str]:

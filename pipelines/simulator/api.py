@@ -27,7 +27,8 @@ _BAD_UUID = "Failed to fetch scheduled actions: invalid input syntax for type uu
 class Simulator:
     """A Recoup API at a simulated instant.
 
-    `clock`, when given, is the time (a live demonstration); otherwise `set_now` and `advance` move it.
+    `clock`, when given, is the time (a live demonstration); otherwise `set_now` and `advance` move it. `shapes` names
+    accounts that are answered in another shape than the rest.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Simulator:
         shape: Shape = "live",
         *,
         is_admin: bool = True,
+        shapes: Mapping[str, Shape] | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.fleet = fleet
@@ -48,7 +50,7 @@ class Simulator:
         self._api_key = api_key
         self._clock = clock
         self._now = now or fleet.start or datetime(2026, 1, 1, tzinfo=UTC)
-        self._rows = TaskRows(fleet, shape)
+        self._rows = TaskRows(fleet, shape, shapes or {})
         self._faults: list[Fault] = []
         self._used: Counter[int] = Counter()
         self._lock = threading.RLock()

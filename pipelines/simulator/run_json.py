@@ -1,4 +1,4 @@
-"""Runs as JSON objects: the list shape, the retrieve shape, and the documented shape with attempts inside.
+"""Runs as JSON objects: the list shape and the retrieve shape; the documented one is in documented_json.py.
 
 Optional fields are left out rather than null, as the server's `undefined` values are.
 """
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.simulator import seeded_random
-from pipelines.simulator.error_objects import run_error, thrown_error
+from pipelines.simulator.error_objects import run_error
 from pipelines.simulator.runs import Run, RunState, state_at
 from pipelines.simulator.statuses import MEANINGS, helper_flags
 from pipelines.simulator.time_units import DAY, SECOND, from_ms, to_ms, trigger_text
@@ -26,14 +26,16 @@ def worker_version(locked_ms: int) -> str:
     return from_ms(locked_ms - locked_ms % _DEPLOY_EVERY_MS).strftime("%Y%m%d.1")
 
 
-def _head(run: Run, state: RunState, status: str, identifier: str) -> Json:
+def head(run: Run, state: RunState, status: str, identifier: str) -> Json:
+    """Return what each shape begins with."""
     body: Json = {"id": run.run_id, "status": status, "taskIdentifier": identifier}
     if state.dequeued_ms:
         body["version"] = worker_version(state.dequeued_ms)
     return body
 
 
-def _money(state: RunState) -> Json:
+def money(state: RunState) -> Json:
+    """Return cost and duration."""
     # JavaScript writes the number zero as 0, not as 0.0.
     return {
         "costInCents": state.compute_cents or 0,
@@ -42,12 +44,14 @@ def _money(state: RunState) -> Json:
     }
 
 
-def _tags(account_id: str, state: RunState) -> list[str]:
+def tags(account_id: str, state: RunState) -> list[str]:
+    """Return the tags of a run."""
     # The worker tags its run after it has read its configuration; a run that ended before has no tag.
     return [f"account:{account_id}"] if state.tagged else []
 
 
-def _rare_times(run: Run, state: RunState) -> Json:
+def rare_times(run: Run, state: RunState) -> Json:
+    """Return the instants that few runs have."""
     rare = {}
     if run.kind == "delayed":
         rare["delayedUntil"] = trigger_text(run.phases[1][0])
@@ -67,13 +71,50 @@ def _handoff(run: Run, state: RunState) -> Json:
     return {"metadata": ids}
 
 
+def environment(run: Run, env_id: str) -> Json:
+    """Return where a run ran: in production, or in a developer's environment."""
+    if "development" in run.extras:
+        return {"id": seeded_random.cuid(0, env_id), "name": "dev", "user": "developer"}
+    return {"id": env_id, "name": "prod"}
+
+
+def key_of(run: Run) -> str | None:
+    """Return the idempotency key as its user gave it; lists show a hash of it."""
+    return f"report-{run.tick_ms // DAY}-{run.bits % 997}" if "key" in run.extras else None
+
+
+def depth(run: Run) -> int:
+    """Return how far a run is from the root of its tree."""
+    return 1 if "batch" in run.extras else 0
+
+
+def trigger(run: Run) -> Json:
+    """Return how a run was started: by its schedule, or as one of a batch."""
+    if "batch" not in run.extras:
+        return {"triggerFunction": "trigger"}
+    return {"triggerFunction": "batchTriggerAndWait", "batchId": seeded_random.batch_id(run.bits, "batch")}
+
+
+def related(run: Run) -> Json:
+    """Return the run that started this one, and those that it started."""
+    found: Json = {}
+    if "batch" in run.extras:
+        parent = {"id": seeded_random.run_id(run.inserted_ms - 2 * SECOND, run.bits >> 3), "status": "COMPLETED"}
+        found |= {"root": parent, "parent": parent}
+    if "children" in run.extras:
+        child = seeded_random.run_id(run.inserted_ms + 4 * SECOND, run.bits >> 5)
+        found["children"] = [{"id": child, "status": "COMPLETED"}]
+    return found
+
+
 def list_times(state: RunState) -> tuple[int, int]:
     """Return (startedAt, finishedAt) as lists show them: started when a worker took it; an ended run always has an end."""
     is_over = MEANINGS[state.status].is_final
     return state.started_ms or state.dequeued_ms, (state.finished_ms or state.updated_ms) if is_over else 0
 
 
-def _times(run: Run, state: RunState, started: int, finished: int) -> Json:
+def times(run: Run, state: RunState, started: int, finished: int) -> Json:
+    """Return the instants of a run's life; 0 stands for one that has not come."""
     body = {"createdAt": trigger_text(run.tick_ms), "updatedAt": trigger_text(state.updated_ms)}
     if started:
         body["startedAt"] = trigger_text(started)
@@ -82,7 +123,8 @@ def _times(run: Run, state: RunState, started: int, finished: int) -> Json:
     return body
 
 
-def _ttl(run: Run) -> str:
+def ttl(run: Run) -> str:
+    """Return the longest time in the queue, as text."""
     return "10m" if run.kind == "expired" else "14d"
 
 
@@ -99,12 +141,12 @@ def listed_run(
     """Write a run as lists do."""
     state = state_at(run, now_ms)
     meaning = MEANINGS[state.status]
-    body = _head(run, state, meaning.listed, identifier)
-    body |= _times(run, state, *list_times(state)) | _rare_times(run, state)
-    if idempotency_key:
+    body = head(run, state, meaning.listed, identifier)
+    body |= times(run, state, *list_times(state)) | rare_times(run, state)
+    if idempotency_key := idempotency_key or key_of(run):
         body["idempotencyKey"] = f"{seeded_random.hash_128(idempotency_key, 0):032x}"
-    body |= {"isTest": run.is_test, "ttl": _ttl(run), "env": {"id": env_id, "name": "prod"}}
-    body |= {"tags": _tags(account_id, state), **_money(state), "depth": 0, **_handoff(run, state)}
+    body |= {"isTest": run.is_test, "ttl": ttl(run), "env": environment(run, env_id)}
+    body |= {"tags": tags(account_id, state), **money(state), "depth": depth(run), **_handoff(run, state)}
     body["taskKind"] = task_kind
     if state.dequeued_ms:
         body["region"] = "us-east-1"
@@ -123,13 +165,13 @@ def retrieved_run(
     """Write a run as the single-run endpoint does; `extra` holds payload, schedule and the like."""
     state = state_at(run, now_ms)
     meaning = MEANINGS[state.status]
-    body = _head(run, state, meaning.retrieved, identifier)
-    if idempotency_key:
+    body = head(run, state, meaning.retrieved, identifier)
+    if idempotency_key := idempotency_key or key_of(run):
         body["idempotencyKey"] = idempotency_key
     body |= helper_flags(meaning.retrieved_helpers) | {"isTest": run.is_test}
-    body |= _times(run, state, state.started_ms, state.finished_ms) | _rare_times(run, state)
-    body |= {"ttl": _ttl(run), "tags": _tags(account_id, state), **_money(state), "depth": 0}
-    body |= _handoff(run, state) | {"triggerFunction": "trigger"}
+    body |= times(run, state, state.started_ms, state.finished_ms) | rare_times(run, state)
+    body |= {"ttl": ttl(run), "tags": tags(account_id, state), **money(state), "depth": depth(run)}
+    body |= _handoff(run, state) | trigger(run)
     error = run_error(run) if meaning.is_final else None
     parts = {"payload": extra.get("payload"), "output": extra.get("output"), "error": error}
     parts |= {"schedule": extra.get("schedule")}
@@ -139,7 +181,7 @@ def retrieved_run(
 
 def scheduled_extra(timeline: Timeline, run: Run, now_ms: int) -> Json:
     """Return payload, schedule and relations of a scheduled run."""
-    extra: Json = {"payload": _payload(timeline, run), "relatedRuns": {"children": []}}
+    extra: Json = {"payload": _payload(timeline, run), "relatedRuns": {"children": [], **related(run)}}
     period = timeline.period_at(now_ms)
     # The server looks up the schedule at each request, so it is absent once the schedule was deleted or replaced.
     if period is not None and timeline.periods[period].schedule_id == run.schedule_id:
@@ -183,55 +225,3 @@ def describe_cron(expression: str) -> str:
     if rest == ["*", "*", "*"] and minute.isdigit() and hour.isdigit():
         return f"At {int(hour) % 12 or 12:02d}:{int(minute):02d} {'AM' if int(hour) < 12 else 'PM'}"
     return f"By cron {expression}"
-
-
-def documented_run(timeline: Timeline, run: Run, now_ms: int, env_id: str) -> Json:
-    """Write a run as the endpoint is documented: attempts, payload, output and error inside the list."""
-    state = state_at(run, now_ms)
-    started, finished = list_times(state)
-    body = _head(run, state, MEANINGS[state.status].listed, TASK_IDENTIFIER)
-    body |= _times(run, state, started, 0) | _rare_times(run, state) | {"isTest": run.is_test}
-    # The documentation leaves ttl untyped: a text or a number of seconds.
-    body["ttl"] = _ttl(run) if run.bits & 1 else 600
-    body["tags"] = _tags(timeline.task.account_id, state)
-    body["metadata"] = {"progress": 1, "steps": ["fetch", "generate", "send"]}
-    body |= {**_money(state), "env": {"id": env_id, "name": "prod"}, "depth": 0, "triggerFunction": "trigger"}
-    segment = timeline.segment_at(run.tick_ms)
-    body["payload"] = {"externalId": timeline.task.task_id, "timezone": segment.timezone if segment else "UTC"}
-    body["attempts"] = [attempt(run, state, number, now_ms) for number in reversed(range(state.attempt_count))]
-    body |= {"schedule": {"id": run.schedule_id}, "relatedRuns": {}}
-    return body | _ending(run, state, finished)
-
-
-def _ending(run: Run, state: RunState, finished: int) -> Json:
-    body: Json = {"finishedAt": trigger_text(finished)} if finished else {}
-    error = run_error(run) if MEANINGS[state.status].is_final else None
-    if state.status == "COMPLETED_SUCCESSFULLY":
-        body["output"] = "ok" if run.bits & 2 else {"text": "report sent"}
-    if error:
-        body["error"] = error
-    return body
-
-
-_LAST_ATTEMPT = {"succeeded": "COMPLETED", "cancelled": "CANCELED"}
-
-
-def attempt(run: Run, state: RunState, number: int, now_ms: int) -> Json:
-    """Write one attempt of the documented shape."""
-    start, end = run.attempts[number]
-    is_last = number == len(run.attempts) - 1
-    outcome = MEANINGS[run.phases[-1][1]].outcome
-    has_ended = MEANINGS[state.status].is_final if is_last else end <= now_ms
-    status = (_LAST_ATTEMPT.get(outcome, "FAILED") if is_last else "FAILED") if has_ended else "EXECUTING"
-    body: Json = {
-        "id": seeded_random.attempt_id(run.bits, f"attempt {number}"),
-        "status": status,
-        "createdAt": trigger_text(start),
-        "updatedAt": trigger_text(end + 12 if has_ended else start + 90),
-        "startedAt": trigger_text(start + 90),
-    }
-    if has_ended:
-        body["completedAt"] = trigger_text(end)
-    if status == "FAILED":
-        body["error"] = (run_error(run) if is_last else None) or thrown_error(run)
-    return body

@@ -4,6 +4,7 @@ Which ticks have runs is decided in timeline.py; the state of a run at an instan
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pipelines.simulator import seeded_random
@@ -14,6 +15,7 @@ MAX_INSERT_LAG_MS = 700
 MAX_LISTING_LAG_MS = 3 * 1000
 SHORT_TTL_MS = 10 * MINUTE
 MAX_DURATION_MS = HOUR
+_UNIT = 1 << 24
 _ID_MIX = 0x9E3779B97F4A7C15F39D
 
 
@@ -59,6 +61,14 @@ def draw_run(draw: Draw, schedule_id: str, tick_ms: int, triggered_ms: int, bits
     return Run(
         run_id, schedule_id, tick_ms, "completed", phases, attempts, dequeued, tagged, finished, listed, False, bits
     )
+
+
+def with_extras(run: Run, ratios: Mapping[str, float]) -> Run:
+    """Give a run those of the extras that its own random bits choose."""
+    chosen = frozenset(
+        name for name, ratio in ratios.items() if seeded_random.hash_64(name, run.bits) % _UNIT < ratio * _UNIT
+    )
+    return run._replace(is_test="test" in chosen, extras=chosen)
 
 
 class _Script:

@@ -6,8 +6,9 @@ How the states are chosen is in run_lifecycle.py; how they are written as JSON i
 from typing import NamedTuple
 
 BASE_CENTS = 0.0025
-# Chosen so that sums over attempts show rounding errors of doubles (0.37179999999999996), as upstream's do.
-CENTS_PER_MS = 0.00000169
+# In units of a hundred-millionth of a cent, so that costs are sums of whole numbers and come out as clean decimals.
+UNITS_PER_MS = 169
+UNITS_PER_CENT = 10**8
 # Upstream writes the end of a run and, this much later, updates the row once more.
 LAST_TOUCH_MS = 35
 
@@ -27,6 +28,7 @@ class Run(NamedTuple):
     listed_ms: int
     is_test: bool
     bits: int
+    extras: frozenset[str] = frozenset()
 
     @property
     def inserted_ms(self) -> int:
@@ -64,10 +66,7 @@ def state_at(run: Run, now_ms: int) -> RunState:
         updated_ms, status = passed[-1] if passed else run.phases[0]
         ended = tuple(part for part in run.attempts if part[1] + LAST_TOUCH_MS <= now_ms)
         began = tuple(part for part in run.attempts if part[0] <= now_ms)
-    duration, compute = 0, 0.0
-    for start, end in ended:
-        duration += end - start
-        compute += (end - start) * CENTS_PER_MS
+    duration = sum(end - start for start, end in ended)
     dequeued = run.dequeued_ms if run.dequeued_ms <= now_ms else 0
     return RunState(
         status,
@@ -76,7 +75,7 @@ def state_at(run: Run, now_ms: int) -> RunState:
         began[0][0] if began else 0,
         run.finished_ms if now_ms >= run.phases[-1][0] else 0,
         0 < run.tagged_ms <= now_ms,
-        compute,
+        duration * UNITS_PER_MS / UNITS_PER_CENT,
         BASE_CENTS if dequeued else 0.0,
         duration,
         len(began),

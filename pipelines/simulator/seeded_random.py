@@ -94,6 +94,11 @@ def attempt_id(seed: int, name: str) -> str:
     return "attempt_" + _digits(hash_128(name, seed), _SHORT_ALPHABET, 21)
 
 
+def batch_id(seed: int, name: str) -> str:
+    """Return an id like `batch_1t1dzanpyzuiuc93k3ywj`."""
+    return "batch_" + _digits(hash_128(name, seed), _SHORT_ALPHABET, 21)
+
+
 def workflow_id(seed: int, name: str) -> str:
     """Return an id like `wrun_01M0ZT7BAWAHGE013FFEM3FMDZ`."""
     return "wrun_01" + _digits(hash_128(name, seed), _ULID_ALPHABET, 24)

@@ -4,12 +4,14 @@ Faults are applied elsewhere (api.py).
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from pipelines.simulator.documented_json import documented_run
 from pipelines.simulator.fleet import Fleet
-from pipelines.simulator.run_json import UPCOMING_COUNT, Json, documented_run, listed_run, upcoming_after
+from pipelines.simulator.run_json import UPCOMING_COUNT, Json, listed_run, upcoming_after
 from pipelines.simulator.runs import Run
 from pipelines.simulator.time_units import database_text
 from pipelines.simulator.timeline import Timeline
@@ -19,11 +21,14 @@ _KEPT_FRAGMENTS = 20_000
 
 
 class TaskRows:
-    """Writes the tasks of a fleet. A run that has ended never changes, so its text is kept and used again."""
+    """Writes the tasks of a fleet. A run that has ended never changes, so its text is kept and used again.
 
-    def __init__(self, fleet: Fleet, shape: Shape) -> None:
+    `shapes` names the shape of accounts that have another one than the rest.
+    """
+
+    def __init__(self, fleet: Fleet, shape: Shape, shapes: Mapping[str, Shape]) -> None:
         self._fleet = fleet
-        self._shape = shape
+        self._shape_of = {account: shapes.get(account, shape) for account in fleet.account_ids}
         self._written: dict[str, msgspec.Raw] = {}
 
     def answer(self, now_ms: int, named: Mapping[str, str], enabled: bool | None) -> bytes:
@@ -36,7 +41,7 @@ class TaskRows:
         return msgspec.json.encode({"status": "success", "tasks": rows})
 
     def _row(self, line: Timeline, now_ms: int) -> Json:
-        task, fields = line.task, line.fields_at(now_ms)
+        task, fields, shape = line.task, line.fields_at(now_ms), self._shape_of[line.task.account_id]
         period = line.period_at(now_ms)
         runs = line.window(now_ms)
         row: Json = {
@@ -51,20 +56,21 @@ class TaskRows:
         schedule_id = None if period is None else line.periods[period].schedule_id
         written = [self._run(line, run, now_ms) for run in runs]
         upcoming = upcoming_after(line, runs[0].tick_ms, UPCOMING_COUNT) if runs else []
-        if self._shape == "documented":
+        if shape == "documented":
             row |= {"trigger_schedule_id": schedule_id, "recent_runs": written, "upcoming": upcoming}
             return row | {"owner_email": fields["owner_email"], "model": fields["model"]}
         created = database_text(task.created_at)
-        row |= {"last_run": None, "next_run": None, "created_at": created, "updated_at": created}
+        row |= {"last_run": _stamp(task.last_run), "next_run": _stamp(task.next_run)}
+        row |= {"created_at": created, "updated_at": created}
         row |= {"trigger_schedule_id": schedule_id, "model": fields["model"], "recent_runs": written}
-        if self._shape == "newest" and period is not None and not runs:
+        if shape == "newest" and period is not None and not runs:
             # Newer servers ask the schedule for its next run when there is none to read it from.
             upcoming = upcoming_after(line, now_ms, 1)
         row |= {
             "upcoming": upcoming,
-            "timezone": None if period is None else None if period is None else line.timezone_at(period, now_ms),
+            "timezone": None if period is None else line.timezone_at(period, now_ms),
         }
-        if self._shape == "live":
+        if shape == "live":
             return row | {"owner_email": fields["owner_email"]}
         row |= {"trigger_lookup_failed": False, "owner_email": fields["owner_email"]}
         return row | {"artist_name": fields["artist_name"]}
@@ -81,9 +87,13 @@ class TaskRows:
 
     def _write(self, line: Timeline, run: Run, now_ms: int) -> msgspec.Raw:
         env_id = self._fleet.env_id
-        if self._shape == "documented":
+        if self._shape_of[line.task.account_id] == "documented":
             return msgspec.Raw(msgspec.json.encode(documented_run(line, run, now_ms, env_id)))
         return msgspec.Raw(msgspec.json.encode(listed_run(run, now_ms, line.task.account_id, env_id)))
+
+
+def _stamp(instant: datetime | None) -> str | None:
+    return database_text(instant) if instant else None
 
 
 def _enabled(line: Timeline, now_ms: int) -> bool | None:

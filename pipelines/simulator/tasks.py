@@ -31,6 +31,15 @@ KINDS = (
     "expired",
 )
 
+# What some runs have beside that; `SimTask.extras` says how many.
+EXTRAS = (
+    "test",
+    "development",  # ran in a developer's environment
+    "batch",  # one of a batch, started by another run
+    "children",  # started other runs
+    "key",  # has an idempotency key
+)
+
 # Fields of a task that `changes` may set from an instant on.
 CHANGEABLE = frozenset(
     {"title", "prompt", "cron", "timezone", "artist_account_id", "artist_name", "owner_email", "model"}
@@ -73,7 +82,8 @@ class SimTask:
     `enabled` lists the periods [from, to) in which the schedule exists (None = from creation on; () = never). Each
     period has a schedule id of its own, and from the second on the zone is UTC until a change names another: upstream
     does not pass the zone on when a task is enabled again. `runs` states the runs instead of choosing them at random:
-    then a tick without a stated run counts as skipped. All instants have a time zone.
+    then a tick without a stated run counts as skipped. `last_run` and `next_run` are dead columns of the real table, with
+    whatever an older scheduler left in them. All instants have a time zone.
     """
 
     task_id: str
@@ -87,11 +97,14 @@ class SimTask:
     owner_email: str | None = "manager@indielabel.example"
     model: str | None = None
     created_at: datetime = EVER
+    last_run: datetime | None = None
+    next_run: datetime | None = None
     enabled: tuple[tuple[datetime, datetime | None], ...] | None = None
     enabled_is_null: bool = False
     deleted_at: datetime | None = None
     changes: tuple[tuple[datetime, Mapping[str, Any]], ...] = ()
     mix: Mapping[str, float] = field(default_factory=dict)
+    extras: Mapping[str, float] = field(default_factory=dict)
     duration_ms: tuple[int, int] = (15_000, 45_000)
     slow_ratio: float = 0.0
     slow_ms: tuple[int, int] = (20 * 60_000, 50 * 60_000)
@@ -101,8 +114,8 @@ class SimTask:
 
     def __post_init__(self) -> None:
         unknown = {name for _, change in self.changes for name in change} - CHANGEABLE
-        kinds = {*self.mix, *(run.kind for run in self.runs or ())} - set(KINDS)
-        if unknown or kinds:
-            raise ValueError(f"simulated task {self.task_id}: unknown {sorted(unknown | kinds)}; see tasks.py")
+        unknown |= {*self.mix, *(run.kind for run in self.runs or ())} - set(KINDS) | {*self.extras} - set(EXTRAS)
+        if unknown:
+            raise ValueError(f"simulated task {self.task_id}: unknown {sorted(unknown)}; see tasks.py")
         if self.runs is not None and self.lateness is not None:
             raise ValueError(f"simulated task {self.task_id}: its runs are stated; state their inserted_at too")

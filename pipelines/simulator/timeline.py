@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pipelines.simulator import seeded_random
 from pipelines.simulator.arrivals import Arrivals, Skip
 from pipelines.simulator.cron_ticks import TickSource, TickSources
-from pipelines.simulator.run_lifecycle import MAX_INSERT_LAG_MS, Draw, draw_run
+from pipelines.simulator.run_lifecycle import MAX_INSERT_LAG_MS, Draw, draw_run, with_extras
 from pipelines.simulator.runs import Run
 from pipelines.simulator.tasks import CHANGEABLE, SimRun, SimTask
 from pipelines.simulator.time_units import DAY, SECOND, to_ms
@@ -156,7 +156,8 @@ class Timeline:
             return self._stated_run(segment, tick_ms, bits, stated) if stated else None
         if (bits >> 104) < self._skip_below:
             return None
-        return draw_run(segment.draw, segment.schedule_id, tick_ms, triggered_ms, bits)
+        run = draw_run(segment.draw, segment.schedule_id, tick_ms, triggered_ms, bits)
+        return with_extras(run, self.task.extras) if self.task.extras else run
 
     def _stated_run(self, segment: Segment, tick_ms: int, bits: int, stated: SimRun) -> Run:
         low = stated.duration_ms

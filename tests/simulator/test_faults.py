@@ -133,9 +133,9 @@ def test_a_fault_for_one_task_leaves_the_others() -> None:
     get(sim, "/api/tasks/runs")
 
 
-def broken(kind: str) -> list[dict[str, Any]]:
+def broken(kind: str, shape: Any = "live") -> list[dict[str, Any]]:
     """Return the tasks of an answer with a fault inside."""
-    sim = two_tasks()
+    sim = two_tasks(shape)
     sim.add_fault(Fault(kind=kind))
     return tasks(sim)
 
@@ -150,6 +150,10 @@ def test_faults_inside_a_healthy_looking_body() -> None:
     assert broken("bad_run")[0]["recent_runs"][0]["createdAt"] == "yesterday"
     assert broken("bad_run")[0]["recent_runs"][1]["createdAt"].startswith("2026-08-17T07")
     assert broken("bad_task")[0]["id"] is None
+    assert broken("bad_status")[0]["recent_runs"][0]["status"] is None
+    assert broken("bad_duration")[0]["recent_runs"][0]["durationMs"] == "half a minute"
+    assert broken("bad_attempt", "documented")[0]["recent_runs"][0]["attempts"][0]["createdAt"] == "a moment ago"
+    assert broken("schedule_in_words")[0]["schedule"] == "every two hours, please"
     assert [task["id"] for task in broken("duplicate_task")] == [TASK, TASK]
     runs = broken("duplicate_run")[0]["recent_runs"]
     assert (runs[0]["id"], len(runs)) == (runs[-1]["id"], 6)

@@ -3,7 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from tests.support.simulator_helpers import HELPERS, at, get, one_task, recent, stated, tasks
+from pipelines.simulator import Fleet, SimTask, Simulator
+from pipelines.simulator.task_json import Shape
+from pipelines.simulator.tasks import ACCOUNT_ID, EXTRAS
+from tests.support.ground_truth import truth_of
+from tests.support.simulator_helpers import (
+    HELPERS,
+    OTHER_ACCOUNT,
+    OTHER_TASK,
+    START,
+    TASK,
+    at,
+    get,
+    one_task,
+    recent,
+    stated,
+    tasks,
+)
 
 TASK_KEYS = {
     *("id", "title", "prompt", "schedule", "account_id", "artist_account_id", "enabled", "last_run", "next_run"),
@@ -88,3 +104,38 @@ def test_newer_workers_name_the_work_they_handed_off() -> None:
     assert {*metadata} == {"sessionId", "chatId", "workflowRunId"}
     sim.set_now(at(days=1))
     assert "metadata" not in recent(sim)[0]
+
+
+def test_accounts_can_be_answered_in_shapes_of_their_own() -> None:
+    tasks_of_two = [
+        SimTask(task_id=TASK, cron="0 * * * *"),
+        SimTask(task_id=OTHER_TASK, cron="0 * * * *", account_id=OTHER_ACCOUNT),
+    ]
+    sim = Simulator(Fleet(tasks_of_two, start=START), at(hours=2), shapes={OTHER_ACCOUNT: "documented"})
+    assert "attempts" in tasks(sim, account_id=OTHER_ACCOUNT)[0]["recent_runs"][0]
+    assert "attempts" not in tasks(sim, account_id=ACCOUNT_ID)[0]["recent_runs"][0]
+
+
+def test_extras_are_told_alike_by_all_endpoints() -> None:
+    extras = dict.fromkeys(EXTRAS, 1.0)
+    shapes: tuple[Shape, ...] = ("live", "documented")
+    for shape in shapes:
+        sim = one_task(cron="0 * * * *", extras=extras, shape=shape)
+        sim.set_now(at(hours=2))
+        listed = recent(sim)[0]
+        alone = get(sim, "/api/tasks/runs", runId=listed["id"])["runs"][0]
+        assert (listed["isTest"], alone["isTest"]) == (True, True)
+        assert (listed["depth"], alone["depth"]) == (1, 1)
+        assert (listed["env"]["name"], listed["env"]["user"]) == ("dev", "developer")
+        assert alone["triggerFunction"] == "batchTriggerAndWait"
+        assert {*alone["relatedRuns"]} == {"root", "parent", "children"}
+        assert alone["idempotencyKey"].startswith("report-")
+        assert truth_of(sim).runs[-1].is_test
+    assert listed["batchId"] == alone["batchId"]
+    assert listed["relatedRuns"] == alone["relatedRuns"]
+
+
+def test_most_runs_have_no_extras() -> None:
+    sim = one_task(cron="*/5 * * * *", extras={"test": 0.1})
+    share = [run.is_test for run in truth_of(sim, at(days=5)).runs]
+    assert 0.05 < sum(share) / len(share) < 0.15

@@ -5,18 +5,23 @@ What the simulated API does belongs to pipelines/simulator/.
 
 import click
 
+from pipelines.cli.commands.options import AT
+from pipelines.clock import Clock
+
 
 @click.command()
 @click.option("--forget", is_flag=True, help="Delete what the demo put into the warehouse; never touches real data.")
-def demo(forget: bool) -> None:
+@AT
+def demo(forget: bool, clock: Clock) -> None:
     """Show the whole way from API to numbers (`make run`).
 
     \b
     Examples:
       recoup-warehouse demo
+      recoup-warehouse demo --at 2026-11-27T12:00:00Z      the numbers of README.md, on any machine
       RECOUP_API_KEY=recoup_sk_... recoup-warehouse demo
 
-    Without a key: serve a simulated API on loopback, poll two simulated weeks, build, check, publish, sum up. Again:
+    Without a key: serve a simulated API on loopback, poll six simulated weeks, build, check, publish, sum up. Again:
     carry on from there to now. With a key: one `nightly` against the real API.
     """
     from pipelines.demo import run as demonstration
@@ -26,7 +31,7 @@ def demo(forget: bool) -> None:
     if forget:
         demonstration.forget(settings)
     else:
-        demonstration.run(settings)
+        demonstration.run(settings, clock)
 
 
 @click.command()

@@ -66,9 +66,8 @@ def summary() -> None:
 
 
 @click.command()
-@click.option("--deep", is_flag=True, help="Also read every file of the archive, which may take minutes.")
 @click.pass_context
-def doctor(ctx: click.Context, deep: bool) -> None:
+def doctor(ctx: click.Context) -> None:
     """Say what is wrong and what to do about it: settings, API, disk, warehouse.
 
     \b
@@ -80,7 +79,7 @@ def doctor(ctx: click.Context, deep: bool) -> None:
     """
     from pipelines.cli.doctor import examine
 
-    if not examine(is_deep=deep):
+    if not examine():
         ctx.exit(1)
 
 

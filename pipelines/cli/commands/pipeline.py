@@ -135,20 +135,14 @@ def nightly(clock: Clock) -> None:
 
 
 @click.command()
-@click.option(
-    "--accept-loss",
-    is_flag=True,
-    help="Go on without polls whose files in the archive are damaged or missing, and say which.",
-)
-def rebuild(accept_loss: bool) -> None:
+def rebuild() -> None:
     """Make the core tables again from the archive alone.
 
     \b
     Example:
       RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
 
-    Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Every file of the
-    archive is verified first, and nothing is changed if a poll would be lost. Readers
+    Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Readers
     keep the published copy until the next `nightly` or `publish`.
     """
     from pipelines.console.progress import working
@@ -156,10 +150,8 @@ def rebuild(accept_loss: bool) -> None:
     from pipelines.settings import Settings
 
     with working("reading the archive") as steps:
-        rebuilt = rebuilding.rebuild(Settings.load(), accept_loss=accept_loss, progress=steps.count)
-    for lost in rebuilt.lost:
-        click.echo(f"  lost: {lost}", err=True)
-    click.echo(f"rebuilt from {count(rebuilt.poll_count - len(rebuilt.lost), 'poll')}; next: recoup-warehouse publish")
+        polls = rebuilding.rebuild(Settings.load(), progress=steps.count)
+    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse publish")
 
 
 def tell_poll(summary: "PollSummary") -> None:
