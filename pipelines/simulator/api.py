@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from pipelines.simulator import faults as bad
+from pipelines.simulator.body_faults import INSIDE
 from pipelines.simulator.faults import Answer, Fault, error_answer
 from pipelines.simulator.fleet import Fleet
 from pipelines.simulator.run_json import Json, retrieved_run, scheduled_extra
@@ -150,7 +151,7 @@ class Simulator:
         if "account_id" not in named and not ("id" in named and self.is_admin):
             named["account_id"] = self._own_account
         body = self._rows.answer(now_ms, named, _coerced_enabled(query))
-        return Answer(200, _with_faults(body, [fault for fault in due if fault.kind in bad.INSIDE]))
+        return Answer(200, _with_faults(body, [fault for fault in due if fault.kind in INSIDE]))
 
     def _runs(self, query: Mapping[str, str], now_ms: int, due: list[Fault]) -> Answer:
         if any(fault.kind in bad.UPSTREAM_DOWN and fault.task_id is None for fault in due):
@@ -190,11 +191,11 @@ def _with_faults(body: bytes, due: list[Fault]) -> bytes:
     for fault in due:
         tasks = decoded["tasks"]
         if fault.task_id is None:
-            bad.INSIDE[fault.kind](tasks)
+            INSIDE[fault.kind](tasks)
             continue
         chosen = [task for task in tasks if task["id"] == fault.task_id]
         before = len(chosen)
-        bad.INSIDE[fault.kind](chosen)
+        INSIDE[fault.kind](chosen)
         tasks.extend(chosen[before:])
     return msgspec.json.encode(decoded)
 
