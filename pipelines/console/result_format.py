@@ -40,6 +40,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def printable(text: str) -> str:
+    """Return a text with a space for each character that could drive a terminal: titles and errors come from the API."""
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+
+
 def trimmed(value: Decimal) -> str:
     """Return a decimal in plain notation, without the zeros that a wide column type adds."""
     text = f"{value:f}"
@@ -48,7 +53,7 @@ def trimmed(value: Decimal) -> str:
 
 def aligned(names: Sequence[str], rows: Sequence[Sequence[Any]], *, to_right: Collection[str] = ()) -> Iterator[str]:
     """Yield the lines of a table: numbers (and columns named) to the right, text to the left, wide cells shortened."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    names, cells = [_cell(name) for name in names], [[_cell(value) for value in row] for row in rows]
     is_number = [_is_number(column) for column in zip(*rows, strict=True)] or [False] * len(names)
     is_right = [number or name in to_right for number, name in zip(is_number, names, strict=True)]
     widths = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
@@ -107,8 +112,7 @@ def _cell(value: Any) -> str:
         value = _nested(value)
     if isinstance(value, float):
         value = _short(value)
-    # Titles and error messages come from the API: a control character in one must not reach a terminal.
-    text = "".join(char if char.isprintable() else " " for char in str(plain(value)))
+    text = printable(str(plain(value))).replace("\n", " ")
     return text if cell_len(text) <= WIDEST else set_cell_size(text, WIDEST - 1).rstrip() + "…"
 
 

@@ -130,7 +130,7 @@ class Warehouse:
 
 
 def open_published(layout: Layout) -> Connection:
-    """Open the published copy read-only. Raises NothingPublished when there is none yet."""
+    """Open the published copy read-only, for SQL of our own. Raises NothingPublished when there is none yet."""
     if not layout.published_file.exists():
         raise NothingPublished(
             "nothing is published yet in this warehouse directory; run `recoup-warehouse nightly` first "

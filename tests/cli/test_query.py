@@ -3,11 +3,33 @@
 import io
 import json
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from pipelines.console.result_format import aligned, trimmed
 from tests.cli.conftest import run
+
+ESCAPES = [
+    "from read_text('warehouse/work/privacy.key')",
+    "from read_text('/proc/self/environ')",
+    "from read_csv('warehouse/archive/polls/*/*.ndjson')",
+    "from glob('*')",
+    "copy (select 1) to 'warehouse/work/privacy.key'",
+    "copy (select 1) to 'warehouse/archive/polls/x.ndjson'",
+    "export database 'out'",
+    "attach 'warehouse/work/recoup.duckdb' as private",
+    "attach 'new.duckdb'",
+    "install httpfs",
+    "load 'warehouse/work/x.duckdb_extension'",
+    "from 'https://127.0.0.1:9/a.parquet'",
+    "set enable_external_access = true",
+    "set allowed_directories = ['/']",
+    "reset lock_configuration",
+    "set memory_limit = '90%'",
+    "pragma temp_directory = '/'",
+    "from text",
+]
 
 
 @pytest.mark.usefixtures("published")
@@ -44,6 +66,25 @@ class TestQuery:
         assert run("query", "delete from core.runs") == 1
         assert "read-only" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("sql", ESCAPES)
+    def test_it_reaches_nothing_but_the_copy(self, published: Path, sql: str) -> None:
+        files = {path: path.read_bytes() for path in published.parent.rglob("*") if path.is_file()}
+        assert run("query", sql) == 1
+        assert {path: path.read_bytes() for path in published.parent.rglob("*") if path.is_file()} == files
+
+    def test_a_folder_that_is_named_may_be_read(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (published.parent / "mine").mkdir()
+        (published.parent / "mine" / "a.csv").write_text("a\n7\n")
+        assert run("query", "--files", "mine", "--format", "csv", "select a from 'mine/*.csv'") == 0
+        assert capsys.readouterr().out == "a\n7\n"
+        assert run("query", "--files", "mine", "from read_text('mine/../warehouse/work/privacy.key')") == 1
+        assert "--files" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("folder", [".", "warehouse", "warehouse/work", "warehouse/current"])
+    def test_no_folder_with_the_warehouse_may_be_named(self, folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("query", "--files", folder, "select 1") == 2
+        assert "private files" in capsys.readouterr().err
+
     def test_a_refused_query_shows_why(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("query", "select nothing_like_it from core.runs") == 1
         assert "nothing_like_it" in capsys.readouterr().err
@@ -57,6 +98,12 @@ class TestQuery:
         lines = list(aligned(["title"], [("evil\x1b[2J\nline",), ("東京",)]))
         assert "\x1b" not in "".join(lines)
         assert lines[3] == "東京"
+
+    def test_neither_can_names_and_errors(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("query", 'select 1 as "evil\x1b[2J"') == 0
+        assert run("query", 'select "evil\x1b[2J"') == 1
+        told = capsys.readouterr()
+        assert "\x1b" not in told.out + told.err
 
     def test_no_idle_zeros(self) -> None:
         assert [trimmed(Decimal(text)) for text in ("1.50", "0E-20", "100", "-0.0025000")] == [

@@ -33,7 +33,7 @@ def export(file_format: str, out: Path) -> None:
     \b
     Examples:
       recoup-warehouse export --format parquet --out exported
-      recoup-warehouse query "from 'exported/marts/spend_daily/**/*.parquet'"
+      recoup-warehouse query --files exported "from 'exported/marts/spend_daily/**/*.parquet'"
       recoup-warehouse export --format superset --out recoup-superset.zip
 
     Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one

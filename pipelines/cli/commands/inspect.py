@@ -5,10 +5,15 @@ to cli/doctor/.
 """
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
 from pipelines.errors import RecoupError
+
+REFUSED = '`recoup-warehouse query "show all tables"` lists the tables'
+REFUSED_FILE = "SQL may touch files only below a folder that `--files` names"
 
 
 @click.command()
@@ -21,34 +26,40 @@ from pipelines.errors import RecoupError
     show_default=True,
     help="table for people; csv and json keep every value whole.",
 )
-def query(sql: str, output_format: str) -> None:
-    """Run SQL on the published copy, read-only.
+@click.option(
+    "--files",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FOLDER",
+    help="Let the SQL read and write files below this folder; may be given again.",
+)
+def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
+    """Run SQL on the published copy. It only reads: no other file, no network, no extension, no setting.
 
     \b
     Examples:
       recoup-warehouse query "from marts.task_health limit 5"
       recoup-warehouse query --format csv "from marts.spend_daily" > spend.csv
       recoup-warehouse query - < question.sql
+      recoup-warehouse query --files exported "from 'exported/marts/task_health/*.parquet'"
 
-    SQL may be `-` for standard input. The result of the last statement is printed. Times are UTC.
+    SQL may be `-` for standard input. The result of the last statement is printed. Times are UTC. csv and json write
+    texts as they are, escape codes and all: send them to a file, not to a terminal.
     """
     import duckdb
 
-    from pipelines.console.result_format import print_result
-    from pipelines.database.connection import open_published
+    from pipelines.console.result_format import print_result, printable
+    from pipelines.database.sandbox import sandboxed
     from pipelines.settings import Settings
 
     text = sys.stdin.read() if sql == "-" else sql
-    con = open_published(Settings.load().layout)
-    try:
-        print_result(con.execute(text), output_format, sys.stdout)
-    except duckdb.Error as error:
-        click.echo(str(error).strip(), err=True)
-        raise RecoupError(
-            'DuckDB refused the query (its words above); `recoup-warehouse query "show all tables"` lists the tables'
-        ) from error
-    finally:
-        con.close()
+    with sandboxed(Settings.load().layout, files) as con:
+        try:
+            print_result(con.execute(text), output_format, sys.stdout)
+        except duckdb.Error as error:
+            click.echo(printable(str(error).strip()), err=True)
+            advice = REFUSED_FILE if isinstance(error, duckdb.PermissionException) else REFUSED
+            raise RecoupError(f"DuckDB refused the query (its words above); {advice}") from error
 
 
 @click.command()
