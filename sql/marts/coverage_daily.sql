@@ -143,13 +143,17 @@ joined as (
 )
 
 select
-    date,
-    task_id,
-    observed_run_count,
-    runs_missing_count,
-    observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
-    core.coverage_status(runs_missing_count, not is_observed_whole) as coverage_status,
-    is_observed_whole,
-    day_starts_at,
-    day_ends_at
+    joined.date,
+    joined.task_id,
+    tasks.title,
+    joined.observed_run_count,
+    joined.runs_missing_count,
+    joined.observed_run_count
+    / nullif(joined.observed_run_count + joined.runs_missing_count, 0) as coverage_ratio,
+    core.coverage_status(joined.runs_missing_count, not joined.is_observed_whole) as coverage_status,
+    joined.is_observed_whole,
+    joined.day_starts_at,
+    joined.day_ends_at
 from joined
+left join core.tasks as tasks
+    on tasks.task_id = joined.task_id

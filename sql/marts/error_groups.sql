@@ -59,6 +59,9 @@ groups as (
         count(*) as run_count,
         count(distinct failures.task_id) as task_count,
         count(distinct failures.account_id) as account_count,
+        list_sort(list(distinct failures.task_id))[:20] as task_ids,
+        list_sort(list(distinct tasks.title))[:20] as task_titles,
+        list_sort(list(distinct failures.account_id))[:20] as account_ids,
         min(failures.created_at) as first_seen_at,
         max(failures.created_at) as last_seen_at,
         core.sum_known_cents(failures.wasted_cents) as wasted_cents,
@@ -69,6 +72,8 @@ groups as (
         on fingerprints.error_name is not distinct from failures.error_name
         and fingerprints.error_message is not distinct from failures.error_message
         and fingerprints.status = failures.status
+    left join core.tasks as tasks
+        on tasks.task_id = failures.task_id
     cross join context
     group by fingerprints.fingerprint
 
@@ -112,6 +117,9 @@ select
     core.wilson_high(groups.run_count_30d, fleet.n_30d) as share_ratio_high_30d,
     groups.task_count,
     groups.account_count,
+    groups.task_ids,
+    groups.task_titles,
+    groups.account_ids,
     groups.wasted_cents,
     core.usd(groups.wasted_cents) as wasted_usd,
 

@@ -31,6 +31,7 @@ missing as (
 
 select
     missing.task_id,
+    tasks.title,
     missing.tick_at,
     (missing.tick_at at time zone context.reporting_timezone)::date as date,
     versions.model,
@@ -44,4 +45,6 @@ asof left join versions
     and versions.in_force_from <= missing.tick_at
 left join core.coverage_gaps as gaps
     on gaps.gap_id = missing.gap_id
+left join core.tasks as tasks
+    on tasks.task_id = missing.task_id
 cross join context

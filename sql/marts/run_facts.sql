@@ -95,6 +95,10 @@ select
         else 0
     end as wasted_cents,
     runs.duration_ms,
+    case when runs.outcome = 'failed' then runs.error_name end as error_name,
+    case
+        when runs.outcome = 'failed' then core.error_fingerprint(runs.error_name, runs.error_message, runs.status)
+    end as fingerprint,
     -- Read while the run lived, the number was not its last.
     case
         when runs.is_final and runs.details_observed_at >= runs.updated_at

@@ -135,6 +135,7 @@ blind_ticks as (
 
 select
     ticks.task_id,
+    tasks.title,
     ticks.tick_at,
     (ticks.tick_at at time zone context.reporting_timezone)::date as date,
     ticks.version_number,
@@ -167,4 +168,6 @@ left join core.runs as runs
 left join blind_ticks
     on blind_ticks.task_id = ticks.task_id
     and blind_ticks.tick_at = ticks.tick_at
+left join core.tasks as tasks
+    on tasks.task_id = ticks.task_id
 cross join context

@@ -54,14 +54,20 @@ joined as (
 )
 
 select
-    task_id,
-    runs_missing_count_7d,
-    coverage_ratio_7d,
-    coverage_status_7d,
-    runs_missing_count_30d,
-    coverage_ratio_30d,
-    coverage_status_30d,
-    runs_missing_count,
-    observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
-    core.coverage_status(runs_missing_count, is_open_ended or uncountable_until_at is not null) as coverage_status
+    joined.task_id,
+    tasks.title,
+    joined.runs_missing_count_7d,
+    joined.coverage_ratio_7d,
+    joined.coverage_status_7d,
+    joined.runs_missing_count_30d,
+    joined.coverage_ratio_30d,
+    joined.coverage_status_30d,
+    joined.runs_missing_count,
+    joined.observed_run_count
+    / nullif(joined.observed_run_count + joined.runs_missing_count, 0) as coverage_ratio,
+    core.coverage_status(
+        joined.runs_missing_count, joined.is_open_ended or joined.uncountable_until_at is not null
+    ) as coverage_status
 from joined
+inner join core.tasks as tasks
+    on tasks.task_id = joined.task_id

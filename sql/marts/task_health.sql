@@ -66,7 +66,8 @@ streaks as (
     -- Failures since the last success; cancelled, expired and unfinished runs neither add to a streak nor end it.
     select
         runs.task_id,
-        count(*) as failure_streak_count
+        count(*) as failure_streak_count,
+        min(runs.created_at) as failing_since_at
     from runs
     inner join latest
         on latest.task_id = runs.task_id
@@ -74,6 +75,33 @@ streaks as (
         and runs.outcome = 'failed'
         and coalesce((runs.created_at, runs.run_id) > latest.last_success, true)
     group by runs.task_id
+
+),
+
+newest as (
+
+    select
+        task_id,
+        outcome,
+        created_at,
+        row_number() over (partition by task_id order by created_at desc, run_id desc) as age_rank
+    from runs
+    where is_counted
+        and outcome in ('succeeded', 'failed')
+    qualify age_rank <= 7
+
+),
+
+recent as (
+
+    select
+        task_id,
+        count(*) as recent_n,
+        count(*) filter (outcome = 'failed') as recent_failed_count,
+        count(*) filter (outcome = 'failed' and age_rank <= 3) as newest_failed_count,
+        min(created_at) filter (outcome = 'failed') as first_failed_at
+    from newest
+    group by task_id
 
 ),
 
@@ -109,6 +137,20 @@ select
     counted.is_enabled and counted.deleted_at is null as is_enabled,
     counted.deleted_at,
 
+    ---------- state
+    core.task_state(
+        counted.deleted_at is not null,
+        counted.is_enabled,
+        counted.last_verdict = 'known' and counted.observed_until_at > context.as_of_at - core.stale_after(),
+        ticks.is_overdue,
+        recent.recent_n,
+        recent.recent_failed_count,
+        recent.newest_failed_count,
+        streaks.failure_streak_count
+    ) as state,
+    coalesce(streaks.failing_since_at, case when recent.newest_failed_count > 0 then recent.first_failed_at end)
+        as failing_since_at,
+
     ---------- outcomes
     latest.last_run_id,
     latest.last_run_at,
@@ -140,6 +182,7 @@ select
     ticks.next_tick_at,
     ticks.is_overdue,
     ticks.overdue_since_at,
+    ticks.missed_tick_count,
 
     ---------- completeness
     coverage.runs_missing_count_7d,
@@ -156,6 +199,9 @@ select
     counted.first_seen_at,
     counted.observed_until_at
 from counted
+cross join context
+left join recent
+    on recent.task_id = counted.task_id
 left join latest
     on latest.task_id = counted.task_id
 left join streaks

@@ -1,7 +1,7 @@
 -- When is each task due next, and has it failed to come?
--- Grain: one row per task. Key: task_id. Ticks as the API announced them (core.upcoming_ticks).
--- The API takes them from the newest run's payload: after a change of the cron expression they are not known until the
--- next run, and what it still announces is left out.
+-- Grain: one row per task. Key: task_id. Ticks as the API announced them (core.upcoming_ticks), and as cron expects them:
+-- the API announces from the newest run's payload, so a schedule that does not fire soon announces nothing. What it still
+-- announces after a change of the cron expression is left out.
 with context as (
 
     select * from core.build_context
@@ -88,6 +88,46 @@ overdue as (
 
 ),
 
+misses as (
+
+    -- Misses in a row, by cron: since the newest tick that had a run, as far as anybody can tell.
+    select
+        ticks.task_id,
+        min(ticks.tick_at) as missed_since_at,
+        count(*) as missed_tick_count
+    from marts.schedule_adherence as ticks
+    inner join tasks
+        on tasks.task_id = ticks.task_id
+    left join (
+        select
+            task_id,
+            max(tick_at) as tick_at
+        from marts.schedule_adherence
+        where run_id is not null
+        group by task_id
+    ) as kept
+        on kept.task_id = ticks.task_id
+    where tasks.is_expected
+        and ticks.status = 'missed'
+        and coalesce(ticks.tick_at > kept.tick_at, true)
+    group by ticks.task_id
+
+),
+
+expected_next as (
+
+    select
+        ticks.task_id,
+        min(ticks.tick_at) as next_tick_at
+    from core.expected_ticks as ticks
+    inner join tasks
+        on tasks.task_id = ticks.task_id
+    where tasks.is_expected
+        and ticks.is_future
+    group by ticks.task_id
+
+),
+
 unseen_ticks as (
 
     -- Ticks after the last look at the task, until now or until its deletion: whether they ran, nobody knows.
@@ -108,9 +148,11 @@ unseen_ticks as (
 
 select
     tasks.task_id,
-    next_ticks.next_tick_at,
-    overdue.task_id is not null as is_overdue,
-    overdue.overdue_since_at,
+    tasks.title,
+    coalesce(next_ticks.next_tick_at, expected_next.next_tick_at) as next_tick_at,
+    overdue.task_id is not null or misses.task_id is not null as is_overdue,
+    least(misses.missed_since_at, overdue.overdue_since_at) as overdue_since_at,
+    coalesce(misses.missed_tick_count, 0) as missed_tick_count,
     unseen_ticks.announced_until_at,
     coalesce(unseen_ticks.unseen_tick_count, 0) as unseen_tick_count
 from tasks
@@ -118,5 +160,9 @@ left join next_ticks
     on next_ticks.task_id = tasks.task_id
 left join overdue
     on overdue.task_id = tasks.task_id
+left join misses
+    on misses.task_id = tasks.task_id
+left join expected_next
+    on expected_next.task_id = tasks.task_id
 left join unseen_ticks
     on unseen_ticks.task_id = tasks.task_id

@@ -90,18 +90,31 @@ near_runs as (
             order by abs(epoch(other_runs.created_at) - epoch(free_ticks.tick_at)), free_ticks.tick_at
         ) = 1
 
+),
+
+taken as (
+
+    select
+        task_id,
+        tick_at,
+        run_id
+    from exact_runs
+
+    union all
+
+    select
+        task_id,
+        tick_at,
+        run_id
+    from near_runs
+
 )
 
 select
-    task_id,
-    tick_at,
-    run_id
-from exact_runs
-
-union all
-
-select
-    task_id,
-    tick_at,
-    run_id
-from near_runs
+    taken.task_id,
+    tasks.title,
+    taken.tick_at,
+    taken.run_id
+from taken
+left join core.tasks as tasks
+    on tasks.task_id = taken.task_id

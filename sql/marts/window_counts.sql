@@ -64,6 +64,7 @@ sums as (
 select
     windows.window_days,
     sums.task_id,
+    any_value(tasks.title) as title,
     sums.model,
     sums.worker_version,
     sum(sums.run_count)::bigint as run_count,
@@ -91,4 +92,6 @@ inner join windows
 left join marts.window_coverage as coverage
     on coverage.task_id = sums.task_id
     and coverage.window_days = windows.window_days
+left join core.tasks as tasks
+    on tasks.task_id = sums.task_id
 group by windows.window_days, sums.task_id, sums.model, sums.worker_version

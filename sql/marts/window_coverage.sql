@@ -114,13 +114,17 @@ joined as (
 )
 
 select
-    task_id,
-    window_days,
-    from_at,
-    is_open_ended,
-    uncountable_until_at,
-    observed_run_count,
-    runs_missing_count,
-    observed_run_count / nullif(observed_run_count + runs_missing_count, 0) as coverage_ratio,
-    core.window_status(runs_missing_count, is_unknown, is_too_long) as coverage_status
+    joined.task_id,
+    tasks.title,
+    joined.window_days,
+    joined.from_at,
+    joined.is_open_ended,
+    joined.uncountable_until_at,
+    joined.observed_run_count,
+    joined.runs_missing_count,
+    joined.observed_run_count
+    / nullif(joined.observed_run_count + joined.runs_missing_count, 0) as coverage_ratio,
+    core.window_status(joined.runs_missing_count, joined.is_unknown, joined.is_too_long) as coverage_status
 from joined
+inner join core.tasks as tasks
+    on tasks.task_id = joined.task_id

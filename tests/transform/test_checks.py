@@ -28,6 +28,8 @@ def sound() -> WarehouseBuilder:
     house.version("u", 2, valid_from="2026-04-01T00:00:00Z")
     house.run("r1", created_at="2026-07-01T09:00:00Z", outcome="failed").run("r2").run("r3", "u", is_test=True)
     house.gap("2026-08-10T09:00:00Z", "2026-08-11T09:00:00Z")
+    # On the day of the hole another run was seen, so that marts of busy days only have a row there.
+    house.run("r5", created_at="2026-08-10T12:00:00Z")
     house.run("r4", created_at="2026-08-11T09:00:00Z", found_by="retrieve")
     house.con.execute("update core.missing_runs set recovered_run_id = 'r4' where day(tick_at) = 11")
     house.con.execute("update core.coverage_gaps set recovered_count = 1")

@@ -133,9 +133,15 @@ def test_dollars_are_the_cents_beside_them() -> None:
             assert dollars == (exact / 100).quantize(Decimal(1).scaleb(-10), rounding=ROUND_HALF_UP)
 
 
+def test_every_mart_that_names_a_task_tells_its_title() -> None:
+    naming = [one for one in models() if not one.is_base and any(c.name == "task_id" for c in one.columns)]
+    assert len(naming) >= 20
+    assert [one.name for one in naming if not any(c.name == "title" for c in one.columns)] == []
+
+
 def test_every_mart_with_a_rate_or_money_shows_its_completeness() -> None:
-    """run_facts shows single runs, of which each is known; all others sum up what may have holes."""
-    summing = [one for one in models() if not one.is_base and one.name != "run_facts"]
+    """Some marts show single runs, of which each is known; all others sum up what may have holes."""
+    summing = [one for one in models() if not one.is_base and one.name not in ("run_facts", "failed_runs")]
     summing = [one for one in summing if any(re.search("_(ratio|cents|usd)(_|$)", c.name) for c in one.columns)]
     assert len(summing) >= 6
     assert [one.name for one in summing if not one.has_completeness] == []
