@@ -1,4 +1,7 @@
-"""Writing a private file whole or not at all: beside its place, then by a rename. What files hold belongs elsewhere."""
+"""Writing private files whole or not at all: beside the place, then by a rename; or at the end, or taken back.
+
+What files hold belongs elsewhere.
+"""
 
 import os
 import threading
@@ -6,18 +9,46 @@ from pathlib import Path
 
 from pipelines.paths import PRIVATE_FILE_MODE
 
+TEMPORARY = ".tmp"
 
-def write_whole(path: Path, content: bytes, *, is_synced: bool = False) -> None:
-    """Put `content` in the place of a file, readable by its owner alone; with `is_synced`, on disk before it returns."""
-    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE_MODE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    if is_synced:
-        sync(temporary)
-    temporary.replace(path)
+
+def write_whole(path: Path, content: bytes, *, is_synced: bool = False, beside: Path | None = None) -> None:
+    """Put `content` in the place of a file, readable by its owner alone; with `is_synced`, on disk before it returns.
+
+    Until then it lies in `beside`, or in the folder of the file. A failed write leaves nothing, a killed one a file
+    that ends in TEMPORARY.
+    """
+    temporary = (beside or path.parent) / f"{path.name}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}"
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        if is_synced:
+            sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     if is_synced:
         sync(path.parent)
+
+
+def append_whole(path: Path, content: bytes) -> None:
+    """Add `content` to the end of a file, on disk before it returns; after an error the file is as it was."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    try:
+        before = os.fstat(descriptor).st_size
+        try:
+            written = 0
+            while written < len(content):
+                written += os.write(descriptor, content[written:])
+            os.fsync(descriptor)
+        except BaseException:
+            os.ftruncate(descriptor, before)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:

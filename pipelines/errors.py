@@ -11,7 +11,8 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── PublishRefused          the copy did not verify; the previous one stays           exit 9
 ├── NothingPublished        there is no published file to read yet                    exit 10
 ├── ReportFailed            the data are published, the report about them is not      exit 11
-└── PartialPoll             some accounts did not answer; what the others told is in  exit 12
+├── PartialPoll             some accounts did not answer; what the others told is in  exit 12
+└── ArchiveDamaged          a file of the archive is not what was written             exit 13
 """
 
 
@@ -85,3 +86,9 @@ class PartialPoll(RecoupError):
     """Some accounts did not answer; what the others told is loaded."""
 
     exit_code = 12
+
+
+class ArchiveDamaged(RecoupError):
+    """A file of the archive is missing, or not what was written."""
+
+    exit_code = 13

@@ -33,6 +33,11 @@ class Layout:
         return self.work / "recoup.duckdb"
 
     @property
+    def rebuild_file(self) -> Path:
+        """The database that a rebuild makes, until it takes the place of the work file."""
+        return self.work / "rebuild.duckdb"
+
+    @property
     def lock_file(self) -> Path:
         """Held with flock by the one writer."""
         return self.work / "writer.lock"

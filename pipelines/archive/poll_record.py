@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipelines.errors import ArchiveDamaged
 from pipelines.recoup.endpoints import Kind
 
 
@@ -97,6 +98,15 @@ class PollRecord:
         """Sorts by start of the poll."""
         return self.start.poll_id
 
+    def add(self, event: "Stored | Unanswered | PollEnd") -> None:
+        """Take in a line that follows the first one."""
+        if isinstance(event, Stored):
+            self.responses.append(event)
+        elif isinstance(event, Unanswered):
+            self.unanswered.append(event)
+        else:
+            self.end = event
+
     @property
     def next_number(self) -> int:
         """The number of the next request, in the order of the ledger."""
@@ -107,10 +117,50 @@ Event = PollStart | Stored | Unanswered | PollEnd
 _LEDGER_LINE = msgspec.json.Decoder(Event)
 
 
-def events(path: Path) -> Iterator[Event]:
-    """Yield the lines of a ledger, up to one that was not written whole."""
-    for line in path.read_bytes().split(b"\n"):
+def read_ledger(path: Path) -> PollRecord | None:
+    """Read a ledger; None when not even its first line was written whole.
+
+    Only the last line of an unfinished ledger may be torn, by a kill while it was written. Raises ArchiveDamaged,
+    naming the file, for anything else.
+    """
+    record: PollRecord | None = None
+    for number, event in enumerate(_events(path), start=1):
+        if isinstance(event, PollStart) and number == 1 and event.poll_id == path.stem:
+            record = PollRecord(event)
+        elif isinstance(event, PollStart) or record is None or record.end:
+            raise damaged(path, f"line {number} does not belong there")
+        else:
+            record.add(event)
+    return record
+
+
+def damaged(path: Path, what: str) -> ArchiveDamaged:
+    """Return the error that names a file of the archive that is not what was written."""
+    return ArchiveDamaged(
+        f"{path} is damaged ({what}); put the file back from a backup, "
+        "or go on without what it held: `recoup-warehouse rebuild --accept-loss`"
+    )
+
+
+def lost_poll(poll_id: str, error: ArchiveDamaged) -> PollRecord:
+    """Stand in for a ledger that cannot be read: a failed poll of that instant, of which nothing else is known."""
+    at = datetime.strptime(poll_id.rpartition("-")[0], "%Y%m%dT%H%M%S.%f%z")
+    start = PollStart(poll_id=poll_id, started_at=at, source="unknown", is_full_scope=False, account_ids=[])
+    what = "the archive cannot give this poll back; `recoup-warehouse doctor --deep` names the file"
+    return PollRecord(start, end=PollEnd(at, False, type(error).__name__, what))
+
+
+def _events(path: Path) -> Iterator[Event]:
+    try:
+        *lines, torn = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise damaged(path, str(error.strerror)) from error
+    event: Event | None = None
+    for number, line in enumerate(lines, start=1):
         try:
-            yield _LEDGER_LINE.decode(line)
-        except msgspec.DecodeError:
-            return  # half a last line: the process was killed while writing it
+            event = _LEDGER_LINE.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise damaged(path, f"line {number} cannot be read") from error
+        yield event
+    if torn and isinstance(event, PollEnd):
+        raise damaged(path, "it goes on after its end")

@@ -4,6 +4,7 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 """
 
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,12 +15,22 @@ import msgspec
 import xxhash
 import zstandard
 
-from pipelines.archive.poll_record import Event, PollEnd, PollRecord, PollStart, Stored, Unanswered, events
-from pipelines.atomic_write import write_whole
+from pipelines.archive.poll_record import (
+    Event,
+    PollEnd,
+    PollRecord,
+    PollStart,
+    Stored,
+    Unanswered,
+    damaged,
+    read_ledger,
+)
+from pipelines.atomic_write import append_whole, write_whole
 from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 from pipelines.recoup.endpoints import NoAnswer, Response
 
 SIDE_BY_SIDE = 8
+_POLL_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-\d{2,}")
 
 
 class PollWriter:
@@ -92,12 +103,7 @@ class PollWriter:
         self._path.unlink(missing_ok=True)
 
     def _append(self, *events: Event) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, PRIVATE_FILE_MODE)
-        try:
-            os.write(descriptor, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_whole(self._path, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
 
 class Archive:
@@ -107,7 +113,10 @@ class Archive:
     """
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._bodies = root / "bodies"
+        # Bodies on their way; what a kill leaves here goes when the next poll begins.
+        self._incoming = root / "incoming"
         self._polls = root / "polls"
         self._set_aside = root / "set_aside"
 
@@ -116,10 +125,10 @@ class Archive:
         stem = self.stem(started_at)
         folder = self._polls / started_at.astimezone(UTC).strftime("%Y-%m")
         self._private(folder)
-        taken = len(list(folder.glob(f"{stem}-*.ndjson")))
-        poll_id = f"{stem}-{taken + 1:02d}"
-        start = PollStart(poll_id=poll_id, started_at=started_at, **scope)
-        return PollWriter(self, folder / f"{poll_id}.ndjson", start)
+        number = 1
+        while not _is_made(path := folder / f"{stem}-{number:02d}.ndjson"):
+            number += 1
+        return PollWriter(self, path, PollStart(poll_id=path.stem, started_at=started_at, **scope))
 
     @staticmethod
     def stem(at: datetime) -> str:
@@ -129,29 +138,28 @@ class Archive:
     def set_aside(self, poll_id: str) -> None:
         """Keep a ledger, but load it no more; its bodies stay where they are."""
         self._set_aside.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
-        self._path_of(poll_id).replace(self._set_aside / f"{poll_id}.ndjson")
+        self.ledger(poll_id).replace(self._set_aside / f"{poll_id}.ndjson")
 
     def aside_ids(self) -> list[str]:
         """Return the polls that were set aside."""
         return sorted(path.stem for path in self._set_aside.glob("*.ndjson"))
 
     def poll_ids(self) -> list[str]:
-        """All poll ids, in poll order, without reading the ledgers."""
-        return sorted(path.stem for path in self._polls.glob("*/*.ndjson"))
+        """All poll ids, in poll order, without reading the ledgers. Files of other names are none of ours."""
+        return sorted(path.stem for path in self._polls.glob("*/*.ndjson") if path == self.ledger(path.stem))
+
+    def strays(self) -> list[Path]:
+        """Return the files among the ledgers that are none."""
+        return sorted(path for path in self._polls.rglob("*") if path.is_file() and path != self.ledger(path.stem))
 
     def poll(self, poll_id: str) -> PollRecord | None:
-        """Read one ledger; None when not even its first line was written whole."""
-        record: PollRecord | None = None
-        for event in events(self._path_of(poll_id)):
-            if isinstance(event, PollStart):
-                record = PollRecord(event)
-            elif record is not None and isinstance(event, Stored):
-                record.responses.append(event)
-            elif record is not None and isinstance(event, Unanswered):
-                record.unanswered.append(event)
-            elif record is not None and isinstance(event, PollEnd):
-                record.end = event
-        return record
+        """Read one ledger; None when not even its first line was written whole. Raises ArchiveDamaged, naming the file."""
+        return read_ledger(self.ledger(poll_id))
+
+    def clean(self) -> None:
+        """Remove bodies that were never written whole. Only for who knows that nobody else is writing any."""
+        for leftover in self._incoming.glob("*"):
+            leftover.unlink()
 
     def keep(self, body: bytes) -> str:
         """Store a body once, under the hash of its bytes; written whole or not at all. An empty body has no file."""
@@ -161,17 +169,30 @@ class Archive:
         path = self._body_path(name)
         if not path.exists():
             self._private(path.parent)
-            write_whole(path, zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body), is_synced=True)
+            self._private(self._incoming)
+            packed = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body)
+            write_whole(path, packed, is_synced=True, beside=self._incoming)
         return name
 
     def body(self, stored: Stored) -> bytes:
-        """Return an archived body, byte for byte as received."""
+        """Return an archived body, byte for byte as received. Raises ArchiveDamaged, naming the file, when it is not."""
         if not stored.body_hash:
             return b""
-        packed = self._body_path(stored.body_hash).read_bytes()
-        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(stored.size, 1))
+        path = self._body_path(stored.body_hash)
+        try:
+            body = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=max(stored.size, 1))
+        except OSError as error:
+            raise damaged(path, str(error.strerror)) from error
+        except zstandard.ZstdError as error:
+            raise damaged(path, "its bytes were changed") from error
+        if xxhash.xxh3_128_hexdigest(body) != stored.body_hash:
+            raise damaged(path, "it holds another body")
+        return body
 
-    def _path_of(self, poll_id: str) -> Path:
+    def ledger(self, poll_id: str) -> Path:
+        """Name the ledger of a poll."""
+        if not _POLL_ID.fullmatch(poll_id):
+            return self._polls / "no-poll"
         return self._polls / f"{poll_id[:4]}-{poll_id[4:6]}" / f"{poll_id}.ndjson"
 
     def _body_path(self, name: str) -> Path:
@@ -180,3 +201,12 @@ class Archive:
     def _private(self, folder: Path) -> None:
         for part in (folder.parent, folder):
             part.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
+
+
+def _is_made(path: Path) -> bool:
+    """Make a new, empty file; False when there is one of that name."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE))
+    except FileExistsError:
+        return False
+    return True

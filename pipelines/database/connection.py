@@ -5,6 +5,7 @@ What is written belongs to load/ and transform/build.py.
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -14,12 +15,15 @@ from typing import Any
 import duckdb
 import msgspec
 
+from pipelines.atomic_write import TEMPORARY
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
 from pipelines.settings import Settings
 
 Connection = duckdb.DuckDBPyConnection
 LOCK_PAUSE_SECONDS = 0.2
+# Two processes must not spill into one folder: DuckDB gives its files the same names in each.
+SPILL, SPILL_OF_COPY = "spill", "spill-of-copy"
 ROLLBACK_TRIES = 100
 # On a small warehouse DuckDB's threads mostly wait for each other: one takes half the CPU time.
 SMALL_FILE_BYTES = 64 * 1024 * 1024
@@ -53,12 +57,14 @@ class Warehouse:
     def locked(self) -> Iterator[None]:
         """Hold the writer's lock; wait for it at most `lock_wait_seconds`, then raise WarehouseBusy."""
         with self._holding(self.layout.lock_file, "written"):
+            self._clean()
             yield
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Hold the publisher's lock, over the snapshots. Polls go on meanwhile: it is not the writer's."""
         with self._holding(self.layout.publish_lock_file, "published"):
+            shutil.rmtree(self.layout.scratch / SPILL_OF_COPY, ignore_errors=True)
             yield
 
     @contextmanager
@@ -72,7 +78,7 @@ class Warehouse:
         """Open a database of the pipeline's own read-write. The caller holds the lock."""
         con = duckdb.connect(
             str(path),
-            config=self._limits("spill")
+            config=self._limits(SPILL)
             | {"checkpoint_threshold": CHECKPOINT_THRESHOLD, "storage_compatibility_version": STORAGE_VERSION},
         )
         try:
@@ -87,18 +93,29 @@ class Warehouse:
     @contextmanager
     def open_copy(self, path: Path) -> Iterator[Connection]:
         """Open a copy of the work file read-only. The caller holds the publisher's lock."""
-        with closing(duckdb.connect(str(path), read_only=True, config=self._limits("spill-of-copy"))) as con:
+        with closing(duckdb.connect(str(path), read_only=True, config=self._limits(SPILL_OF_COPY))) as con:
             con.execute("set timezone = 'UTC'")
             yield con
 
     def _limits(self, spill: str) -> dict[str, str | bool | int | float | list[str]]:
-        # Two processes must not spill into one folder: DuckDB gives its files the same names in each.
         return {
             "memory_limit": self._memory_limit,
             "temp_directory": str(self.layout.scratch / spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }
+
+    def _clean(self) -> None:
+        """Remove what killed writers left: it may hold values that a changed policy drops."""
+        work, fresh = self.layout.work, self.layout.rebuild_file
+        for leftover in (
+            fresh,
+            Path(f"{fresh}.wal"),
+            *work.glob(f"*{TEMPORARY}"),
+            *self.layout.scratch.glob("*.ndjson"),
+        ):
+            leftover.unlink(missing_ok=True)
+        shutil.rmtree(self.layout.scratch / SPILL, ignore_errors=True)
 
     @contextmanager
     def _holding(self, lock: Path, doing: str) -> Iterator[None]:

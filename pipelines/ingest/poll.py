@@ -57,6 +57,7 @@ def poll(
             apply_core(con)
             loader = Loader.of(con, settings)
             in_order = load_pending(loader)
+            loader.archive.clean()
             writer = loader.archive.start_poll(
                 clock(),
                 source="file" if load_files else source_of(settings),
@@ -166,8 +167,8 @@ def load_pending(loader: Loader) -> bool:
     pending = [poll_id for poll_id in loader.archive.poll_ids() if poll_id not in loaded]
     if pending and loaded and pending[0] < max(loaded):
         return False
-    for record in filter(None, map(loader.archive.poll, pending)):
-        loader.load(record)
+    for poll_id in pending:
+        loader.load_archived(poll_id)
     return True
 
 

@@ -3,51 +3,94 @@
 Nothing here fetches.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from pipelines.archive.store import Archive
+from pipelines.archive.verify import verify
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
+from pipelines.errors import ArchiveDamaged
 from pipelines.load.session import Loader
 from pipelines.progress import Progress
 from pipelines.settings import Settings
 
+# A message is read in one line; with `--accept-loss` all of them are told.
+MOST_TOLD = 3
 
-def rebuild(settings: Settings, *, progress: Progress | None = None) -> int:
-    """Replace the work file by one made from the archive; return the number of polls loaded.
 
-    Marts are not built here. Raises WarehouseBusy when another writer holds the lock.
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How many polls a rebuild loaded, and what it could not: one sentence each."""
+
+    poll_count: int
+    lost: Sequence[str] = ()
+
+
+def rebuild(settings: Settings, *, accept_loss: bool = False, progress: Progress | None = None) -> Rebuilt:
+    """Replace the work file by one made from the archive.
+
+    Marts are not built here. Raises WarehouseBusy when another writer holds the lock, and ArchiveDamaged, with nothing
+    changed, rather than lose a poll without `accept_loss`.
     """
     warehouse = Warehouse.of(settings)
     with warehouse.locked():
-        return rebuild_locked(warehouse, settings, progress)
+        return rebuild_locked(warehouse, settings, accept_loss=accept_loss, progress=progress)
 
 
-def rebuild_locked(warehouse: Warehouse, settings: Settings, progress: Progress | None = None) -> int:
+def rebuild_locked(
+    warehouse: Warehouse, settings: Settings, *, accept_loss: bool = False, progress: Progress | None = None
+) -> Rebuilt:
     """Do the work of `rebuild` for a caller that holds the lock and has the work file closed.
 
-    A fresh file, because freed pages of the old one may hold values that the policy no longer lets out.
+    A fresh file, because freed pages of the old one may hold values that the policy no longer lets out. Raises
+    ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
-    fresh = settings.layout.work / "rebuild.duckdb"
-    _remove(fresh)
-    poll_ids = archive.poll_ids()
+    lost = [*_gone(warehouse, archive), *(str(damage.error) for damage in verify(archive, progress))]
+    if lost and not accept_loss:
+        raise ArchiveDamaged(_told(lost))
+    fresh, poll_ids = settings.layout.rebuild_file, archive.poll_ids()
     with warehouse.open(fresh) as con:
         apply_core(con)
         loader = Loader.of(con, settings)
         for done, poll_id in enumerate(poll_ids, start=1):
-            record = archive.poll(poll_id)
-            if record is not None:
-                loader.load(record)
+            loader.load_archived(poll_id)
             if progress:
                 progress("reading the archive", done, len(poll_ids))
         con.execute("checkpoint")
     # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
     Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
     fresh.replace(settings.layout.work_file)
-    return len(poll_ids)
+    return Rebuilt(len(poll_ids), lost)
 
 
-def _remove(path: Path) -> None:
-    for leftover in (path, Path(f"{path}.wal")):
-        leftover.unlink(missing_ok=True)
+def _gone(warehouse: Warehouse, archive: Archive) -> list[str]:
+    """Tell which polls the work file holds and the archive does not."""
+    known = {*archive.poll_ids(), *archive.aside_ids()}
+    return [
+        f"{archive.ledger(poll_id)} is missing; put the file back from a backup, "
+        "or go on without that poll: `recoup-warehouse rebuild --accept-loss`"
+        for poll_id in _loaded(warehouse)
+        if poll_id not in known
+    ]
+
+
+def _loaded(warehouse: Warehouse) -> list[str]:
+    """Return the polls of the work file; none when it cannot be read, since then the archive is all there is."""
+    if not warehouse.layout.work_file.exists():
+        return []
+    try:
+        with warehouse.open(warehouse.layout.work_file) as con:
+            query = "select poll_id from core.polls where status <> 'running' order by poll_id"
+            return [row[0] for row in con.execute(query).fetchall()]
+    except duckdb.Error:
+        return []
+
+
+def _told(lost: Sequence[str]) -> str:
+    more = f"; and {len(lost) - MOST_TOLD} more" if len(lost) > MOST_TOLD else ""
+    return f"nothing was changed: {'; '.join(lost[:MOST_TOLD])}{more}"

@@ -11,11 +11,11 @@ from typing import Any
 
 import duckdb
 
-from pipelines.archive.poll_record import PollRecord, PollStart, Stored
+from pipelines.archive.poll_record import PollRecord, PollStart, Stored, lost_poll
 from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection, roll_back
 from pipelines.database.sql_text import first_row
-from pipelines.errors import BadSettings
+from pipelines.errors import ArchiveDamaged, BadSettings
 from pipelines.load.apart import NO_MEMORY
 from pipelines.load.batches import Staged
 from pipelines.load.coverage_gaps import record_gaps
@@ -200,6 +200,17 @@ class Loader:
     def session(self, start: PollStart) -> LoadSession:
         """Begin to load a poll whose answers are still arriving."""
         return LoadSession(self.con, self.archive, self.privacy, self.scratch, start)
+
+    def load_archived(self, poll_id: str) -> ArchiveDamaged | None:
+        """Load a poll from the archive. One that is damaged there becomes a failed poll that says so."""
+        try:
+            record = self.archive.poll(poll_id)
+            if record is not None:
+                self.load(record)
+        except ArchiveDamaged as error:
+            self.load(lost_poll(poll_id, error))
+            return error
+        return None
 
     def load(self, record: PollRecord) -> PollSummary:
         """Load a poll as its ledger tells it. A failed or interrupted poll leaves only the rows about it."""

@@ -87,5 +87,5 @@ def test_rebuild_makes_the_same_tables_from_the_archive_alone(world: PolledWorld
     for hours in (2, 12, 13):
         world.poll(hours)
     before = world.dump()
-    assert rebuild(world.settings) == 3
+    assert rebuild(world.settings).poll_count == 3
     assert world.dump() == before

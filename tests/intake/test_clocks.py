@@ -15,7 +15,7 @@ from pipelines.errors import BadSettings
 from pipelines.ingest import poll as polling
 from pipelines.ingest.clock_check import clock_skew
 from pipelines.load.poll_rows import PollSummary
-from pipelines.load.rebuild import rebuild, rebuild_locked
+from pipelines.load.rebuild import Rebuilt, rebuild, rebuild_locked
 from pipelines.recoup.endpoints import Kind, Request, Response
 from pipelines.recoup.response_errors import server_time
 from pipelines.settings import Settings
@@ -41,7 +41,7 @@ def rebuilds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each rebuild that a poll made."""
     made: list[int] = []
 
-    def counted(warehouse: Warehouse, settings: Settings) -> int:
+    def counted(warehouse: Warehouse, settings: Settings) -> Rebuilt:
         made.append(1)
         return rebuild_locked(warehouse, settings)
 

@@ -77,8 +77,9 @@ def summary() -> None:
 
 
 @click.command()
+@click.option("--deep", is_flag=True, help="Also read every file of the archive, which may take minutes.")
 @click.pass_context
-def doctor(ctx: click.Context) -> None:
+def doctor(ctx: click.Context, deep: bool) -> None:
     """Say what is wrong and what to do about it: settings, API, disk, warehouse.
 
     \b
@@ -90,7 +91,7 @@ def doctor(ctx: click.Context) -> None:
     """
     from pipelines.cli.doctor import examine
 
-    if not examine():
+    if not examine(is_deep=deep):
         ctx.exit(1)
 
 

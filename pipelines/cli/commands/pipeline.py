@@ -135,14 +135,20 @@ def nightly(clock: Clock) -> None:
 
 
 @click.command()
-def rebuild() -> None:
+@click.option(
+    "--accept-loss",
+    is_flag=True,
+    help="Go on without polls whose files in the archive are damaged or missing, and say which.",
+)
+def rebuild(accept_loss: bool) -> None:
     """Make the core tables again from the archive alone.
 
     \b
     Example:
       RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
 
-    Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Readers
+    Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Every file of the
+    archive is verified first, and nothing is changed if a poll would be lost. Readers
     keep the published copy until the next `nightly` or `publish`.
     """
     from pipelines.console.progress import working
@@ -150,8 +156,10 @@ def rebuild() -> None:
     from pipelines.settings import Settings
 
     with working("reading the archive") as steps:
-        polls = rebuilding.rebuild(Settings.load(), progress=steps.count)
-    click.echo(f"rebuilt from {count(polls, 'poll')}; next: recoup-warehouse publish")
+        rebuilt = rebuilding.rebuild(Settings.load(), accept_loss=accept_loss, progress=steps.count)
+    for lost in rebuilt.lost:
+        click.echo(f"  lost: {lost}", err=True)
+    click.echo(f"rebuilt from {count(rebuilt.poll_count - len(rebuilt.lost), 'poll')}; next: recoup-warehouse publish")
 
 
 def tell_poll(summary: "PollSummary") -> None:

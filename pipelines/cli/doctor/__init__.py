@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import click
 
+from pipelines.cli.doctor.archive_files import examine_archive
 from pipelines.cli.doctor.files import (
     examine_dagster,
     examine_disk,
@@ -26,7 +27,7 @@ from pipelines.settings import Settings
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def findings(clock: Clock) -> Iterator[Finding]:
+def findings(clock: Clock, *, is_deep: bool = False) -> Iterator[Finding]:
     """Examine everything that can be, in the order in which things build on each other."""
     try:
         settings = Settings.load()
@@ -41,15 +42,16 @@ def findings(clock: Clock) -> Iterator[Finding]:
     yield from examine_disk(settings.layout)
     yield from examine_privacy(settings)
     yield from examine_lock(settings.layout)
+    yield from examine_archive(settings.layout, is_deep=is_deep)
     yield from examine_history(settings, clock)
     yield from examine_snapshots(settings.layout, clock)
     yield from examine_dagster(settings.layout)
 
 
-def examine(clock: Clock = utc_now) -> bool:
+def examine(clock: Clock = utc_now, *, is_deep: bool = False) -> bool:
     """Print every finding as it comes; tell whether nothing failed."""
     failed = False
-    for finding in findings(clock):
+    for finding in findings(clock, is_deep=is_deep):
         failed |= finding.level == "fail"
         mark = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
         advice = f"; {finding.advice}" if finding.advice else ""
