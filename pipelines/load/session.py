@@ -21,7 +21,7 @@ from pipelines.load.batches import Staged
 from pipelines.load.coverage_gaps import record_gaps
 from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import PollSummary, poll_summary, stage_rejects, write_poll
-from pipelines.load.sql_steps import run_flatten, set_variables
+from pipelines.load.sql_steps import has_rows, run_flatten, set_variables
 from pipelines.load.stage import Stager
 from pipelines.load.suspect_polls import Suspicion, judge_answers
 from pipelines.recoup.believable import Believable
@@ -124,10 +124,6 @@ class LoadSession:
         if self._has("stage.unchanged"):
             run_flatten(self._con, "12_touch_unchanged_tasks")
         suspicion = judge_answers(self._con, self._start, self.found)
-        if self._start.is_full_scope:
-            run_flatten(self._con, "13_find_absent_tasks")
-            if self._has("lacking"):
-                run_flatten(self._con, "14_mark_deleted")
         if self._has("core.coverage_gaps where is_provisional"):
             run_flatten(self._con, "14_settle_rejected")
         missing = record_gaps(self._con)
@@ -144,8 +140,10 @@ class LoadSession:
         run_flatten(self._con, "20_insert_new_runs")
         if self._has("upserted_ids"):
             run_flatten(self._con, "21_upsert_runs")
-        if self._has("upserted_attempt_ids"):
-            run_flatten(self._con, "22_upsert_attempts")
+        if self._has("stage.attempts"):
+            run_flatten(self._con, "22_insert_new_attempts")
+            if self._has("upserted_attempt_ids"):
+                run_flatten(self._con, "22_upsert_attempts")
         if self._has("departed"):
             run_flatten(self._con, "23_last_seen")
 
@@ -158,8 +156,7 @@ class LoadSession:
         return self._con.execute(query).fetchone() or (0, 0)
 
     def _has(self, rows: str) -> bool:
-        """Tell whether a table has rows: planning SQL that finds nothing to do is most of a small poll's time."""
-        return self._con.execute(f"select 1 from {rows} limit 1").fetchone() is not None  # noqa: S608 - own names
+        return has_rows(self._con, rows)
 
     def _count(self, table: str) -> int:
         found = self._con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - own names

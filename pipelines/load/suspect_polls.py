@@ -11,7 +11,7 @@ from pipelines.archive.poll_record import PollStart
 from pipelines.database.connection import Connection
 from pipelines.database.sql_text import first_row, statement
 from pipelines.load.batches import Staged, TaskAnswer
-from pipelines.load.sql_steps import run_flatten, set_variables
+from pipelines.load.sql_steps import has_rows, run_flatten, set_variables
 
 # The API's database answers at most this many rows, silently: exactly so many tasks may be a cut list.
 ROW_CAP = 1000
@@ -29,7 +29,9 @@ class Suspicion:
 
 
 def judge_answers(con: Connection, start: PollStart, found: Staged) -> Suspicion:
-    """Judge the answers account by account, for the deletions to come. Runs after the tasks were merged."""
+    """Judge the answers account by account, and mark the tasks deleted that are gone. Runs after the tasks were merged."""
+    if _is_nothing_lacking(con, found):
+        return Suspicion([], [])
     set_variables(
         con,
         task_answers=msgspec.json.encode([asdict(answer) for answer in _with_owners(con, found)]).decode(),
@@ -41,7 +43,18 @@ def judge_answers(con: Connection, start: PollStart, found: Staged) -> Suspicion
     run_flatten(con, "13_judge_answers")
     signs = first_row(con.execute(statement("flatten", "13_suspicion")))
     account_ids = signs.pop("account_ids")
+    if start.is_full_scope:
+        run_flatten(con, "13_find_absent_tasks")
+        if has_rows(con, "lacking"):
+            run_flatten(con, "14_mark_deleted")
     return Suspicion([reason for reason, is_seen in signs.items() if is_seen], account_ids)
+
+
+def _is_nothing_lacking(con: Connection, found: Staged) -> bool:
+    """Tell whether no answer is empty or as long as a cut one, and every known task is seen and readable."""
+    if any(answer.object_count in (0, ROW_CAP) for answer in found.answers):
+        return False
+    return con.execute(statement("flatten", "13_nothing_lacks")).fetchone() == (True,)
 
 
 def _with_owners(con: Connection, found: Staged) -> list[TaskAnswer]:

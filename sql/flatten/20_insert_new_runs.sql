@@ -1,4 +1,4 @@
--- Runs, tags and attempts that are met for the first time and once only, which is most of them: they go in as they are.
+-- Runs and tags that are met for the first time and once only, which is most of them: they go in as they are.
 -- Whatever has more than one candidate is left to 21_upsert_runs.sql. Run ids begin with their time, so that DuckDB skips
 -- most of the history when it looks for them. A run of a listing that nobody could attribute is left out: it would count
 -- as a run of nobody while its tick counts as missing.
@@ -13,20 +13,6 @@ select run_id
 from stage.runs
 where run_id not in (select run_id from unattributed)
 group by run_id
-having count(*) > 1;
-
-create or replace temp table upserted_attempt_ids as
-select attempt_id
-from stage.attempts
-where run_id in (select run_id from upserted_ids)
-union
-select attempt_id
-from stage.attempts
-where attempt_id in (select attempt_id from core.attempts)
-union
-select attempt_id
-from stage.attempts
-group by attempt_id
 having count(*) > 1;
 
 insert into core.runs by name
@@ -47,10 +33,4 @@ select
     unnest(list_distinct(tags)) as tag
 from stage.runs
 where run_id not in (select run_id from upserted_ids)
-    and run_id not in (select run_id from unattributed);
-
-insert into core.attempts by name
-select * exclude (response_number, position)
-from stage.attempts
-where attempt_id not in (select attempt_id from upserted_attempt_ids)
     and run_id not in (select run_id from unattributed);

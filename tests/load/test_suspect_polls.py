@@ -1,9 +1,11 @@
 """Answers that show less than they should: when a poll is suspect, and which tasks it may mark as deleted."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipelines.load import suspect_polls
 from tests.support.bodies import NOON, LoadHarness, iso, run, task
 from tests.support.coverage_helpers import DAY, HOUR
 
@@ -57,3 +59,26 @@ def test_a_run_known_to_be_young_that_vanishes_means_outage(tmp_path: Path) -> N
     harness.poll(NOON, [task(runs=[run(created=NOON - HOUR)])])
     row = harness.poll(NOON + DAY, [task(timezone="UTC", upcoming=[iso(NOON + 2 * DAY)])])
     assert row.status == "suspect"
+
+
+SECOND_POLLS: dict[str, list[dict[str, Any]]] = {
+    "as before": [task("a"), task("b")],
+    "one more": [task("a"), task("b"), task("c")],
+    "one gone": [task("a")],
+    "none left": [],
+    "an outage of one": [task("a"), task("b", timezone=None)],
+    "one unreadable": [task("a"), {"id": "b", "title": "?", "recent_runs": 5}],
+    "one without an id": [task("a"), task("b"), task("c", id=None)],
+    "one in another account": [task("a"), task("b", account_id="account_2")],
+}
+
+
+@pytest.mark.parametrize("second", SECOND_POLLS.values(), ids=SECOND_POLLS)
+def test_what_is_not_judged_is_what_judging_would_not_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: list[dict[str, Any]]
+) -> None:
+    quick = LoadHarness(tmp_path)
+    quick.poll(NOON, [task("a"), task("b")])
+    quick.poll(NOON + HOUR, second)
+    monkeypatch.setattr(suspect_polls, "_is_nothing_lacking", lambda *_: False)
+    assert quick.replay().dump() == quick.dump()
