@@ -103,6 +103,7 @@ def test_nothing_of_the_checkout_is_imported(installed: Installed) -> None:
         assert Path(place).is_relative_to(installed.scripts.parent), place
 
 
+@pytest.mark.slow
 def test_from_a_saved_body_to_a_published_number(installed: Installed) -> None:
     body = save_body(installed.home)
     (installed.home / "warehouse").mkdir()

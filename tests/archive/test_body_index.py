@@ -63,7 +63,15 @@ def test_a_deleted_task_that_comes_back_is_read(tmp_path: Path, read: list[str])
     assert harness.one("select count(*) from core.tasks where deleted_at is null") == 3
 
 
-@pytest.mark.parametrize("content", [b"", b"\xc1 no msgpack", b"\x81\xa1a\x01", None])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", marks=pytest.mark.slow),
+        b"\xc1 no msgpack",
+        pytest.param(b"\x81\xa1a\x01", marks=pytest.mark.slow),
+        None,
+    ],
+)
 def test_a_broken_or_lost_index_costs_nothing_but_time(tmp_path: Path, content: bytes | None, read: list[str]) -> None:
     harness, other = LoadHarness(tmp_path / "kept"), LoadHarness(tmp_path / "broken")
     path = other.settings.layout.scratch / "bodies.msgpack"

@@ -67,7 +67,9 @@ def test_a_hole_around_a_silent_account_is_the_sources_fault_there_and_only_ther
 # --- an account that shows nothing any more ---
 
 
-@pytest.mark.parametrize("names", [(A,), (None,)], ids=["named", "the key's own"])
+@pytest.mark.parametrize(
+    "names", [pytest.param((A,), id="named", marks=pytest.mark.slow), pytest.param((None,), id="the key's own")]
+)
 def test_the_last_task_of_a_single_account_ends_after_two_days(harness: LoadHarness, names: tuple[str | None]) -> None:
     (name,) = names
     polled(harness, NOON, {name: fleet(A)})
@@ -147,7 +149,14 @@ def test_the_bound_on_deletions_counts_all_accounts_together(harness: LoadHarnes
 # --- a deletion that is believed late ---
 
 
-@pytest.mark.parametrize(("step", "lost"), [(timedelta(minutes=15), 0), (HOUR, 9), (timedelta(minutes=45), 6)])
+@pytest.mark.parametrize(
+    ("step", "lost"),
+    [
+        pytest.param(timedelta(minutes=15), 0, marks=pytest.mark.slow),
+        (HOUR, 9),
+        pytest.param(timedelta(minutes=45), 6, marks=pytest.mark.slow),
+    ],
+)
 def test_a_deletion_accepted_late_ends_where_the_task_was_first_missed(
     harness: LoadHarness, step: timedelta, lost: int
 ) -> None:

@@ -205,6 +205,7 @@ LOOK = st.tuples(st.integers(1, 5400), st.sampled_from(["poll", "poll", "poll", 
 LOOKS = st.lists(LOOK, min_size=3, max_size=9)
 
 
+@pytest.mark.slow
 @few
 @given(st.one_of(st.lists(LAGS, min_size=40, max_size=40), st.lists(STALLS, min_size=40, max_size=40)), LOOKS)
 def test_every_run_that_existed_is_kept_or_counted_and_none_is_called_missed(

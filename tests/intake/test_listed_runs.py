@@ -40,14 +40,25 @@ def listed(run_id: str = "run_lost", at: datetime = NINE, **over: Any) -> dict[s
     ("missing", "listing", "whose", "not_attributed"),
     [
         pytest.param(("a",), [listed()], {"run_lost": "a"}, 0, id="one task missed a run then"),
-        pytest.param(("a",), [listed(at=NINE + timedelta(seconds=40))], {"run_lost": "a"}, 0, id="forty seconds off"),
-        pytest.param(("a",), [listed(at=NINE + 3 * MINUTE)], {}, 1, id="no tick so near"),
+        pytest.param(
+            ("a",),
+            [listed(at=NINE + timedelta(seconds=40))],
+            {"run_lost": "a"},
+            0,
+            id="forty seconds off",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(("a",), [listed(at=NINE + 3 * MINUTE)], {}, 1, id="no tick so near", marks=pytest.mark.slow),
         pytest.param(("a", "b"), [listed()], {}, 1, id="two tasks missed one"),
         pytest.param(("a", "b"), [listed(), listed("run_too")], {}, 2, id="two runs, two tasks: which is whose?"),
-        pytest.param(("a",), [listed(), listed("run_too")], {}, 2, id="two runs for one tick"),
-        pytest.param(("a",), [listed(tags=["account:other"])], {}, 1, id="another account's run"),
-        pytest.param(("a",), [listed(taskIdentifier="create-content")], {}, 0, id="another kind of run"),
-        pytest.param((), [listed()], {}, 1, id="nobody misses one"),
+        pytest.param(("a",), [listed(), listed("run_too")], {}, 2, id="two runs for one tick", marks=pytest.mark.slow),
+        pytest.param(
+            ("a",), [listed(tags=["account:other"])], {}, 1, id="another account's run", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ("a",), [listed(taskIdentifier="create-content")], {}, 0, id="another kind of run", marks=pytest.mark.slow
+        ),
+        pytest.param((), [listed()], {}, 1, id="nobody misses one", marks=pytest.mark.slow),
         pytest.param((), [listed("run_0_9")], {}, 0, id="known from a window"),
     ],
 )
@@ -79,7 +90,9 @@ def retrieved(task_id: str, **over: Any) -> bytes:
     return runs_body([listed(attemptCount=3, payload=payload, **over)])
 
 
-@pytest.mark.parametrize(("says", "still_missing"), [("a", {"b": 0, "a": 0}), ("b", {"a": 1, "b": 0})])
+@pytest.mark.parametrize(
+    ("says", "still_missing"), [("b", {"a": 1, "b": 0}), pytest.param("a", {"b": 0, "a": 0}, marks=pytest.mark.slow)]
+)
 def test_a_retrieval_completes_or_corrects_what_was_attributed(
     tmp_path: Path, says: str, still_missing: dict[str, int]
 ) -> None:
