@@ -32,12 +32,18 @@ def share(ratio: float | None) -> str:
     return f"{percent:.0f} %"
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """Write a 95 % interval in percent; a narrow one keeps a digit, so that 0.1 to 0.4 is not 0 to 0."""
-    if low is None or high is None:
-        return NOTHING
+def estimate(ratio: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    """Write a ratio and its 95 % interval in percent, all three to one digit: rounded apart, one could leave the other.
+
+    A narrow interval keeps a digit, and so does a ratio that would round to 0 or 100 percent, which it is not.
+    """
+    if ratio is None or low is None or high is None:
+        return NOTHING, NOTHING
     digits = 0 if high - low >= 0.02 else 1
-    return f"{low * 100:.{digits}f}-{high * 100:.{digits}f} %"
+    while digits < 4 and 0 < ratio < 1 and float(f"{ratio * 100:.{digits}f}") in (0, 100):
+        digits += 1
+    point, below, above = (f"{value * 100:.{digits}f}" for value in (ratio, low, high))
+    return f"{point} %", f"{below}-{above} %"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -131,7 +131,7 @@ def _fails_most(con: Connection) -> Iterator[str]:
     yield click.style("Fails most, last 30 days (ranked by the lower bound of the 95 % interval)", bold=True)
     names = ["task", "failed", "of", "rate", "95 % interval", "runs missing"]
     table = [
-        (title, failed, n, number_format.share(ratio), number_format.interval(low, high), missing)
+        (title, failed, n, *number_format.estimate(ratio, low, high), missing)
         for title, failed, n, ratio, low, high, missing in rows
     ]
     for line in aligned(names, table, to_right=("rate", "95 % interval")):

@@ -5,22 +5,24 @@ What a chart shows belongs to charts.py. Altair takes half a second to import, s
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import altair as alt
-from altair.utils.schemapi import UndefinedType
 
 from pipelines.database.sql_text import Row
 
 SIDE_WIDTH = 46
 PICTURE_WIDTH = 680
+BAR = 26
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 USEFUL, WASTED = "other runs", "failed runs (wasted)"
 
 Legend = list[tuple[str, str]]
 Spec = dict[str, Any]
+Named = Sequence[tuple[str, Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,16 @@ def chart(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
     return alt.Chart(alt.InlineData(values=[dict(value) for value in values]))
 
 
-def days(position: float | UndefinedType = alt.Undefined) -> alt.X:
-    """The axis of days. `position`, 0 to 1, is where in its day a mark is drawn; without one it fills the day.
+def days(dates: Sequence[date]) -> alt.X:
+    """The axis of days: a column for each, its label below its middle. `dates` are all days, also those without a mark.
 
     Days are dates without a zone, so nothing may move them into the reader's.
     """
-    axis = alt.Axis(format="%-d %b", grid=False, labelOverlap=True, tickCount=8)
-    return alt.X("date:T", timeUnit="utcyearmonthdate", bandPosition=position, title=None, axis=axis)
+    every = [day.isoformat() for day in sorted(set(dates))]
+    shown = every[:: -max(len(every) // 8, 1)]
+    label = "utcFormat(toDate(datum.value), '%-d %b')"
+    axis = alt.Axis(values=shown, labelExpr=label, labelAngle=0, labelOverlap=True, grid=False)
+    return alt.X("date:O", scale=alt.Scale(type="band", domain=every, padding=0), title=None, axis=axis)
 
 
 def side(**options: Any) -> alt.Axis:

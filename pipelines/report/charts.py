@@ -1,21 +1,19 @@
 """The charts of the report, made by Altair from rows: each takes rows of queries.py and texts that are ready to be shown.
 
-Colours, axes and the finished spec belong to chart_style.py, the text around a chart to page.py.
+Those of failure rates are in rate_charts.py. Colours, axes and the finished spec belong to chart_style.py.
 """
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import altair as alt
 
 from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.database.sql_text import Row
 from pipelines.report import chart_style as style
-from pipelines.report.chart_style import Palette, Spec
-from pipelines.report.elements import money, rate, share
+from pipelines.report.chart_style import BAR, Named, Palette, Spec
+from pipelines.report.elements import day_words, money, share
 
-Named = Sequence[tuple[str, Row]]
-
-BAR = 26
 HEAT_STEPS = {"all on time": 1, "90 % or more": 0.9, "half or more": 0.5, "less than half": 0}  # by least ratio
 UNCLEAR = "nobody can tell"
 KNOWN_STEPS = ("all runs seen", "95 % or more", "less")
@@ -23,42 +21,12 @@ OPEN = "not known whole"
 RECOVERED, MISSING = "found again", "still missing"
 
 
-def failure_over_time(days: Sequence[Row], palette: Palette) -> Spec:
-    """The fleet's failure rate by day in its 95 % interval; days on which no run ended leave a hole."""
-    rates = [None, *(row["failure_ratio"] for row in days), None]
-    values = [
-        {"date": row["date"].isoformat(), "is_alone": row["n"] and before is None and after is None} | _rate_values(row)
-        for before, row, after in zip(rates, days, rates[2:], strict=False)
-    ]
-    base = style.chart(values).encode(x=style.days(0.5))
-    low, level = (
-        alt.Y(
-            f"{field}:Q", title=None, axis=style.side(format="%", tickCount=4), scale=alt.Scale(domainMin=0, nice=True)
-        )
-        for field in ("low", "rate")
-    )
-    band = base.mark_area(color=palette.bad, opacity=0.18).encode(y=low, y2="high:Q")
-    # A day between two holes has neither area nor line.
-    rules = style.chart([value for value in values if value["is_alone"]])
-    rule = rules.mark_rule(color=palette.bad, opacity=0.3, strokeWidth=6).encode(x=style.days(0.5), y=low, y2="high:Q")
-    line = base.mark_line(color=palette.bad, strokeWidth=2).encode(y=level)
-    points = base.mark_point(color=palette.bad, filled=True, size=40, opacity=1).encode(y=level)
-    # Invisible, as wide as its day: it fixes the axis to whole days, and the pointer finds the tooltip anywhere in the day.
-    day = (
-        style.chart(values)
-        .mark_rect(opacity=0)
-        .encode(x=style.days(), tooltip=style.tips(day="day", failed="failed", says="rate (95 % interval)"))
-    )
-    layers = [band, *([rule] if any(value["is_alone"] for value in values) else []), line, points, day]
-    return style.spec(alt.layer(*layers), 220, "Failure rate of the fleet by day", palette)
-
-
 def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
     """One cell per day: whether all its runs were seen."""
     values = [
         {
             "date": row["date"].isoformat(),
-            "day": _day(row),
+            "day": day_words(row),
             "band": "known",
             "state": known_step(row),
             "seen": f"{row['run_count']:,}",
@@ -70,7 +38,7 @@ def completeness_band(days: Sequence[Row], palette: Palette) -> Spec:
         style.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
-            x=style.days(),
+            x=style.days([row["date"] for row in days]),
             y=alt.Y("band:N", title=None, axis=style.side(ticks=False, domain=False)),
             color=style.colours(palette, known_legend(palette)),
             tooltip=style.tips(day="day", state="completeness", seen="runs seen", missing="runs missing"),
@@ -83,16 +51,18 @@ def spend_over_time(days: Sequence[Row], palette: Palette) -> Spec:
     """Spend by day, that for failed runs apart."""
     form, factor = style.unit([row["total_cents"] for row in days])
     values = [
-        {"date": row["date"].isoformat(), "day": _day(row), "state": part, "order": order, "amount": amount}
+        {"date": row["date"].isoformat(), "day": day_words(row), "state": part, "order": order, "amount": amount}
+        | {"solid": 0.5 if row["is_today"] else 1.0}
         | _money_values(row)
         for row in days
         for part, order, amount in style.halves(row, factor)
     ]
     drawn = (
         style.chart(values)
-        .mark_bar()
+        .mark_bar(width=alt.RelativeBandSize(0.85))
         .encode(
-            x=style.days(),
+            x=style.days([row["date"] for row in days]),
+            opacity=alt.Opacity("solid:Q", scale=None),
             y=alt.Y("amount:Q", title=None, stack=True, axis=style.side(tickCount=4, **form)),
             color=style.colours(palette, style.spend_legend(palette)),
             order="order:O",
@@ -124,32 +94,16 @@ def spend_by(rows: Named, what: str, palette: Palette) -> Spec:
     return style.spec(drawn, BAR * len(rows), f"Spend by {what}, the wasted part apart", palette)
 
 
-def worst_tasks(rows: Named, palette: Palette) -> Spec:
-    """Failure rates in their intervals, the worst lower bound first."""
-    values: list[Spec] = [
-        {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row)
-        for rank, (name, row) in enumerate(rows)
-    ]
-    base = style.chart(values).encode(
-        y=style.names(),
-        tooltip=style.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
-    )
-    low, level = (
-        alt.X(f"{field}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1]))
-        for field in ("low", "rate")
-    )
-    rule = base.mark_rule(color=palette.bad, strokeWidth=7, opacity=0.3).encode(x=low, x2="high:Q")
-    point = base.mark_point(color=palette.bad, filled=True, size=80, opacity=1).encode(x=level)
-    return style.spec(
-        alt.layer(rule, point), BAR * len(rows), "Failure rates of the worst tasks in their intervals", palette
-    )
-
-
 def adherence(rows: Named, palette: Palette) -> Spec:
     """Task by day: how many of the ticks that could be judged ran on time."""
     counts = ("expected_count", "on_time_count", "late_count", "missed_count", "unobservable_count")
     values = [
-        {"date": row["date"].isoformat(), "day": _day(row), "name": name, "state": heat_step(row["adherence_ratio"])}
+        {
+            "date": row["date"].isoformat(),
+            "day": day_words(row),
+            "name": name,
+            "state": heat_step(row["adherence_ratio"]),
+        }
         | {"rank": row["task_rank"]}
         | {field: f"{row[field]:,}" for field in counts}
         for name, row in rows
@@ -159,7 +113,7 @@ def adherence(rows: Named, palette: Palette) -> Spec:
         style.chart(values)
         .mark_rect(stroke=palette.ground, strokeWidth=1)
         .encode(
-            x=style.days(),
+            x=style.days(_every_day([row["date"] for _, row in rows])),
             y=style.names(),
             color=style.colours(palette, heat_legend(palette)),
             tooltip=style.tips(name="task", day="day", **said),
@@ -226,18 +180,6 @@ def heat_step(ratio: float | None) -> str:
     return next(step for step, least in HEAT_STEPS.items() if ratio >= least)
 
 
-def _rate_values(row: Row) -> Spec:
-    low, high = row["failure_ratio_low"], row["failure_ratio_high"]
-    return {
-        "day": _day(row) if "date" in row else None,
-        "rate": row["failure_ratio"],
-        "low": low,
-        "high": high,
-        "failed": f"{row['failed_count']:,} of {row['n']:,}",
-        "says": rate(row["failure_ratio"], low, high),
-    }
-
-
 def _money_values(row: Row) -> dict[str, str]:
     return {
         "total": money(row["total_cents"]),
@@ -246,5 +188,6 @@ def _money_values(row: Row) -> dict[str, str]:
     }
 
 
-def _day(row: Row) -> str:
-    return f"{row['date']:%a %d %b %Y}"
+def _every_day(dates: Sequence[date]) -> list[date]:
+    first, last = min(dates), max(dates)
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -18,10 +18,10 @@ def pictures(con: Connection) -> dict[Key, str]:
 
 
 def _failure(con: Connection) -> dict[str, Any] | None:
-    from pipelines.report import chart_style, charts, queries
+    from pipelines.report import chart_style, queries, rate_charts
 
     days = queries.fleet_days(con)
-    return charts.failure_over_time(days, chart_style.PICTURE) if any(row["n"] for row in days) else None
+    return rate_charts.failure_over_time(days, chart_style.PICTURE) if any(row["n"] for row in days) else None
 
 
 def _spend(con: Connection) -> dict[str, Any] | None:
@@ -32,11 +32,13 @@ def _spend(con: Connection) -> dict[str, Any] | None:
 
 
 def _worst(con: Connection) -> dict[str, Any] | None:
-    from pipelines.report import chart_style, charts, elements, queries
+    from pipelines.report import chart_style, elements, queries, rate_charts
 
     rows = queries.worst_tasks(con)
     names = elements.task_names(rows)
-    return charts.worst_tasks([(names[row["task_id"]], row) for row in rows], chart_style.PICTURE) if rows else None
+    return (
+        rate_charts.worst_tasks([(names[row["task_id"]], row) for row in rows], chart_style.PICTURE) if rows else None
+    )
 
 
 _DRAWN: dict[Key, Callable[[Connection], dict[str, Any] | None]] = {

@@ -5,9 +5,10 @@ What is asked belongs to queries.py, how a chart is drawn to charts.py.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
@@ -19,6 +20,8 @@ NO_TASK = "(task not known)"
 NO_ACCOUNT = "(account not known)"
 NO_TITLE = "(untitled)"
 
+UUID_LENGTH, UUID_HYPHENS = 36, 4
+
 COVERAGE_WORDS = {
     "complete": "complete",
     "gap": "runs are missing",
@@ -28,11 +31,22 @@ COVERAGE_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A word that leads to another place of the page."""
+
+    text: str
+    href: str
+
+
+Word = str | Link
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table for reading; columns whose position is in `numeric` are set to the right."""
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Word]]
     numeric: frozenset[int] = frozenset()
 
 
@@ -50,19 +64,22 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One number at the top of the page; `tone` colours it: bad, warn, good or plain."""
+class Listing:
+    """A table that stands for itself, with its title and its explanation. Without rows it says what that means."""
 
+    name: str
     title: str
-    value: str
-    text: str
-    tone: str = "plain"
-    more: Sequence[str] = field(default_factory=tuple)
+    caption: str
+    table: Table
+    nothing: str
 
 
 def rate(ratio: float | None, low: float | None, high: float | None) -> str:
     """Write a ratio with its interval."""
-    return NO_RUN_ENDED if ratio is None else f"{number_format.share(ratio)} ({number_format.interval(low, high)})"
+    if ratio is None:
+        return NO_RUN_ENDED
+    point, bounds = number_format.estimate(ratio, low, high)
+    return f"{point} ({bounds})"
 
 
 def money(cents: Decimal | None) -> str:
@@ -93,6 +110,24 @@ def task_names(rows: Iterable[Row]) -> dict[str | None, str]:
     }
 
 
+def task_link(task_id: str | None, text: str) -> Word:
+    """Lead to the part of a task; runs of which the task is not known have none."""
+    return text if task_id is None else Link(text, f"#task={quote(task_id, safe='')}")
+
+
+def account_label(account_id: str | None) -> str:
+    """Name an account by the beginning of its id, which stays the same from day to day; other texts stay whole."""
+    label = one_line(account_id)
+    is_uuid = len(label) == UUID_LENGTH and label.count("-") == UUID_HYPHENS
+    return (label[:8] if is_uuid else label) or NO_ACCOUNT
+
+
+def account_labels(account_ids: Sequence[str]) -> dict[str, str]:
+    """Name accounts apart: those whose short names are the same keep their whole ids."""
+    times = Counter(map(account_label, account_ids))
+    return {text: text if times[account_label(text)] > 1 else account_label(text) for text in account_ids}
+
+
 def title(row: Row) -> str:
     """Write a task's title on one line; where there is none, say so."""
     if row["task_id"] is None:
@@ -103,6 +138,11 @@ def title(row: Row) -> str:
 def one_line(text: str | None) -> str:
     """Put a text from the API on one line; invisible characters, like a change of writing direction, are left out."""
     return "".join(char for char in " ".join((text or "").split()) if char.isprintable())
+
+
+def day_words(row: Row) -> str:
+    """Write a day as the tooltip of a chart does."""
+    return f"{row['date']:%a %d %b %Y}" + (", not over" if row.get("is_today") else "")
 
 
 def instant(at: Any) -> str:

@@ -3,13 +3,25 @@
 Charts and their tables belong to sections.py.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
-from pipelines.report.elements import DEFAULT_MODEL, NOT_OBSERVED, coverage, instant, money, rate, task_names
+from pipelines.report.elements import (
+    DEFAULT_MODEL,
+    NOT_OBSERVED,
+    Word,
+    account_label,
+    coverage,
+    instant,
+    money,
+    rate,
+    task_link,
+    task_names,
+)
 
 # The colour of each state; the state itself stands beside it as a word.
 TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}
@@ -28,7 +40,9 @@ class Cell:
 class Line:
     """One task: its state, what the search looks in, what the filter looks for, and its cells."""
 
+    task_id: str
     title: str
+    head: Word
     below: str
     state: str
     tone: str
@@ -71,25 +85,33 @@ def state(row: Row) -> str:
 
 
 def board(rows: Sequence[Row]) -> list[Line]:
-    """One line per task, in the order of the rows."""
-    names = task_names(rows)
-    return [_line(row, names[row["task_id"]]) for row in rows]
+    """One line per task, in the order of the rows. What is known of most tasks is said once, above the board."""
+    names, usual = task_names(rows), usually_known(rows)
+    return [_line(row, names[row["task_id"]], usual) for row in rows]
 
 
-def _line(row: Row, name: str) -> Line:
+def usually_known(rows: Sequence[Row]) -> str:
+    """Say how completely most tasks are known."""
+    words = Counter(coverage(row, "_30d") for row in rows)
+    return words.most_common(1)[0][0] if words else ""
+
+
+def _line(row: Row, name: str, usual: str) -> Line:
     now, streak = state(row), row["failure_streak_count"] or 0
     model = row["model"] or DEFAULT_MODEL
-    below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"]]))
+    below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"], _owner(row)]))
     searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
     return Line(
+        task_id=row["task_id"],
         title=name,
+        head=task_link(row["task_id"], name),
         below=below,
         state=now,
         tone=TONES[now],
         streak=f"{streak:,} in a row" if streak > 1 and now == "failing" else "",
         words=" ".join(text.lower() for text in searched if text),
         marks=" ".join(mark.replace(" ", "-") for mark in _marks(row, now)),
-        cells=_cells(row),
+        cells=_cells(row, usual),
     )
 
 
@@ -102,10 +124,14 @@ def _marks(row: Row, now: str) -> Iterator[str]:
         yield "failed"
 
 
-def _cells(row: Row) -> list[Cell]:
+def _owner(row: Row) -> str:
+    return f"account {account_label(row['account_id'])}" if row["account_id"] else ""
+
+
+def _cells(row: Row, usual: str) -> list[Cell]:
     last = row["last_run_at"]
     wasted = row["wasted_cents_30d"]
-    since = f"observed since {row['first_seen_at']:%Y-%m-%d}" if row["coverage_status_30d"] == "unknown" else ""
+    known = coverage(row, "_30d")
     return [
         Cell(instant(last), (row["last_outcome"] or "").replace("_", " "), _seconds(last)),
         _rate(row, "7d"),
@@ -116,7 +142,7 @@ def _cells(row: Row) -> list[Cell]:
             None if row["total_cents_30d"] is None else float(row["total_cents_30d"]),
         ),
         Cell(instant(row["next_tick_at"]), "overdue" if row["is_overdue"] else "", _seconds(row["next_tick_at"])),
-        Cell(coverage(row, "_30d"), since, row["runs_missing_count_30d"]),
+        Cell("" if known == usual else known, "", row["runs_missing_count_30d"]),
     ]
 
 
@@ -149,5 +175,5 @@ def _error(row: Row) -> Error:
         hit=f"{number_format.count(row['task_count'], 'task')}, {number_format.count(row['account_count'], 'account')}",
         wasted=money(row["wasted_cents"]),
         seen=f"{row['first_seen_at']:%Y-%m-%d} to {row['last_seen_at']:%Y-%m-%d}",
-        is_new=bool(row["is_new_this_week"]),
+        is_new=bool(row["is_new_this_week"] and row["is_error_observed"]),
     )

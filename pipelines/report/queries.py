@@ -16,6 +16,10 @@ ERRORS_SHOWN = 20
 MODELS_SHOWN = 12
 ACCOUNTS_SHOWN = 12
 HEAT_TASKS_SHOWN = 40
+LISTED = 15
+# Each task has a part of its own on the page; of more tasks than these the page would be slow to open.
+PARTS_SHOWN = 500
+PART_DAYS, PART_ROWS = 14, 10
 
 INFO = "select * from marts.warehouse_info"
 
@@ -24,38 +28,84 @@ ERROR_COUNT = "select count(*) as group_count from marts.error_groups"
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """What the first block and the digest are made of."""
+
+    info: Row
+    glance: Row
+    health: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Rows about single tasks, those of one task together."""
+
+    days: list[Row]
+    runs: list[Row]
+    ticks: list[Row]
+    errors: list[Row]
+    changes: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
 class Answers:
     """Everything the page is made of."""
 
-    info: Row
+    first: First
     days: list[Row]
     totals: Row
     models: list[Row]
     accounts: list[Row]
     worst: list[Row]
-    health: list[Row]
     errors: list[Row]
     error_count: int
     adherence: list[Row]
     causes: list[Row]
     polling: Row
+    budgets: list[Row]
+    anomalies: list[Row]
+    changes: list[Row]
+    costs: list[Row]
+    pace: list[Row]
+    parts: Parts
 
 
 def ask(con: Connection) -> Answers:
     """Ask everything once."""
+    first = ask_first(con)
     return Answers(
-        info=rows(con.execute(INFO))[0],
+        first=first,
         days=fleet_days(con),
         totals=_asked(con, "totals", days=WINDOW_DAYS)[0],
         models=spend_by(con, "model"),
         accounts=spend_by(con, "account_id"),
         worst=worst_tasks(con),
-        health=_asked(con, "health"),
         errors=rows(con.execute(ERRORS, {"limit": ERRORS_SHOWN})),
         error_count=rows(con.execute(ERROR_COUNT))[0]["group_count"],
         adherence=_asked(con, "adherence", days=WINDOW_DAYS),
         causes=_asked(con, "missing_causes"),
         polling=_asked(con, "polling")[0],
+        budgets=_asked(con, "budgets", limit=LISTED),
+        anomalies=_asked(con, "anomalies", limit=LISTED),
+        changes=_asked(con, "changes", limit=LISTED),
+        costs=_asked(con, "costs", days=WINDOW_DAYS, limit=LISTED),
+        pace=_asked(con, "pace", days=WINDOW_DAYS, limit=LISTED),
+        parts=_parts(con, [row["task_id"] for row in first.health[:PARTS_SHOWN]]),
+    )
+
+
+def ask_first(con: Connection) -> First:
+    """Ask what the first block needs."""
+    return First(rows(con.execute(INFO))[0], _asked(con, "glance")[0], _asked(con, "health"))
+
+
+def _parts(con: Connection, tasks: list[str]) -> Parts:
+    return Parts(
+        days=_asked(con, "task_days", tasks=tasks, days=PART_DAYS),
+        runs=_asked(con, "task_runs", tasks=tasks, limit=PART_ROWS),
+        ticks=_asked(con, "task_ticks", tasks=tasks, limit=PART_ROWS),
+        errors=_asked(con, "task_errors", tasks=tasks, limit=PART_ROWS),
+        changes=_asked(con, "task_changes", tasks=tasks),
     )
 
 

@@ -1,38 +1,29 @@
-"""The charts of the page, each with its title, its caption, and the table of the numbers behind it.
+"""The charts of failures, completeness and schedules, each with its title, its caption, and the table of its numbers.
 
-How a chart is drawn belongs to charts.py; the health table and the errors to health_table.py.
+How a chart is drawn belongs to charts.py; money to spending.py; the health table and the errors to health_table.py.
 """
-
-from collections.abc import Sequence
 
 from pipelines.console import number_format
 from pipelines.console.cause_words import CAUSE_WORDS
 from pipelines.database.sql_text import Row
-from pipelines.report import charts
-from pipelines.report.chart_style import PAGE, spend_legend
+from pipelines.report import charts, rate_charts
+from pipelines.report.chart_style import PAGE
 from pipelines.report.elements import (
-    DEFAULT_MODEL,
-    NO_ACCOUNT,
     Figure,
     Table,
     coverage,
     instant,
-    money,
-    one_line,
     rate,
     share,
+    task_link,
     task_names,
 )
-from pipelines.report.queries import (
-    ACCOUNTS_SHOWN,
-    HEAT_TASKS_SHOWN,
-    MODELS_SHOWN,
-    WINDOW_DAYS,
-    Answers,
-)
+from pipelines.report.queries import HEAT_TASKS_SHOWN, WINDOW_DAYS, Answers
 
-NOT_THE_MODEL = "Trigger.dev compute and invocation only, not the language model's bill."
-WINDOW = f"last {WINDOW_DAYS} days"
+
+def window(answers: Answers) -> str:
+    """Say how many days there are, where they are fewer than the window."""
+    return f"last {number_format.count(min(answers.totals['day_count'], WINDOW_DAYS), 'day')}"
 
 
 def failure(answers: Answers) -> Figure:
@@ -49,10 +40,10 @@ def failure(answers: Answers) -> Figure:
     return Figure(
         "failure",
         "Failure rate by day",
-        "Failed runs of all that succeeded or failed; the band is the 95 % interval that so few runs allow. "
-        "Test runs and other environments are left out.",
+        "Failed runs of all that succeeded or failed, test runs left out; the band says how far so few runs can mislead. "
+        "Today is not over, so it stands apart.",
         table,
-        charts.failure_over_time(answers.days, PAGE) if days else None,
+        rate_charts.failure_over_time(answers.days, PAGE) if days else None,
         "No run has ended yet.",
     )
 
@@ -84,54 +75,6 @@ def completeness(answers: Answers) -> Figure:
     )
 
 
-def spend(answers: Answers) -> list[Figure]:
-    """Spend by day, by model, by account."""
-    return [_spend_by_day(answers), *_spend_by(answers)]
-
-
-def _spend_by_day(answers: Answers) -> Figure:
-    table = Table(
-        ("Day", "Runs", "Spend", "Of it wasted", "Wasted share", ""),
-        [
-            (f"{row['date']}", f"{row['run_count']:,}", *_money(row), "" if row["is_final"] else "still grows")
-            for row in reversed(answers.days)
-        ],
-        frozenset({1, 2, 3, 4}),
-    )
-    return Figure(
-        "spend-days",
-        f"Spend by day, last {number_format.count(len(answers.days), 'day')}",
-        NOT_THE_MODEL + " Wasted is the whole cost of runs that failed.",
-        table,
-        charts.spend_over_time(answers.days, PAGE) if _spent(answers.days) else None,
-        "No cost was told yet.",
-        spend_legend(PAGE),
-    )
-
-
-def _spend_by(answers: Answers) -> list[Figure]:
-    models = [(one_line(row["name"]) or DEFAULT_MODEL, row) for row in answers.models]
-    accounts = [(one_line(row["name"]) or NO_ACCOUNT, row) for row in answers.accounts]
-    return [
-        _named_spend("spend-models", "model", models, MODELS_SHOWN),
-        _named_spend("spend-accounts", "account", accounts, ACCOUNTS_SHOWN),
-    ]
-
-
-def _named_spend(name: str, what: str, rows: Sequence[tuple[str, Row]], most: int) -> Figure:
-    table = Table(
-        (what.capitalize(), "Runs", "Spend", "Of it wasted", "Wasted share"),
-        [(label, f"{row['run_count']:,}", *_money(row)) for label, row in rows],
-        frozenset({1, 2, 3, 4}),
-    )
-    drawn = rows[:most]
-    caption = NOT_THE_MODEL if len(rows) <= most else f"The {most} that cost most of {len(rows):,}. {NOT_THE_MODEL}"
-    chart = charts.spend_by(drawn, what, PAGE) if _spent([row for _, row in drawn]) else None
-    return Figure(
-        name, f"Spend by {what}, {WINDOW}", caption, table, chart, "No cost was told yet.", spend_legend(PAGE)
-    )
-
-
 def worst(answers: Answers) -> Figure:
     """The tasks that fail most, by the lower bound of their rate."""
     names = task_names(answers.worst)
@@ -139,17 +82,23 @@ def worst(answers: Answers) -> Figure:
     table = Table(
         ("Task", "Failed", "Of", "Rate (95 % interval)", "Runs missing"),
         [
-            (name, f"{row['failed_count']:,}", f"{row['n']:,}", _rate(row), f"{row['runs_missing_count']:,}")
+            (
+                task_link(row["task_id"], name),
+                f"{row['failed_count']:,}",
+                f"{row['n']:,}",
+                _rate(row),
+                f"{row['runs_missing_count']:,}",
+            )
             for name, row in rows
         ],
         frozenset({1, 2, 3, 4}),
     )
     return Figure(
         "worst",
-        f"Tasks that fail most, {WINDOW}",
-        "Ranked by the lower end of the 95 % interval (the bar), so that one failure in one run does not lead.",
+        f"Tasks that fail most, {window(answers)}",
+        "The bar says how far so few runs can mislead; its lower end ranks, so that one failure in one run does not lead.",
         table,
-        charts.worst_tasks(rows, PAGE) if rows else None,
+        rate_charts.worst_tasks(rows, PAGE) if rows else None,
         "No task failed, as far as its runs were seen.",
     )
 
@@ -161,13 +110,13 @@ def adherence(answers: Answers) -> Figure:
     drawn = [(names[row["task_id"]], row) for row in answers.adherence if row["task_rank"] <= HEAT_TASKS_SHOWN]
     table = Table(
         ("Task", "On time", "Of", "Rate (95 % interval)", "Late", "Missed", "Nobody can tell"),
-        [(names[task_id], *_punctuality(row)) for task_id, row in tasks.items()],
+        [(task_link(task_id, names[task_id]), *_punctuality(row)) for task_id, row in tasks.items()],
         frozenset({1, 2, 3, 4, 5, 6}),
     )
     part = f" The {HEAT_TASKS_SHOWN} least punctual of {len(tasks):,} tasks." if len(tasks) > HEAT_TASKS_SHOWN else ""
     return Figure(
         "adherence",
-        f"Schedule adherence, {WINDOW}",
+        f"Schedule adherence, {window(answers)}",
         "Share of due ticks whose run started within two minutes. Least punctual first; days without a due tick are blank. "
         "On time says nothing about success." + part,
         table,
@@ -220,16 +169,3 @@ def _punctuality(row: Row) -> tuple[str, ...]:
 
 def _rate(row: Row) -> str:
     return rate(row["failure_ratio"], row["failure_ratio_low"], row["failure_ratio_high"])
-
-
-def _money(row: Row) -> tuple[str, str, str]:
-    nothing = row["total_cents"] == 0
-    return (
-        money(row["total_cents"]),
-        money(row["wasted_cents"]),
-        number_format.NOTHING if nothing else share(row["wasted_ratio"]),
-    )
-
-
-def _spent(rows: Sequence[Row]) -> bool:
-    return any(row["total_cents"] for row in rows)

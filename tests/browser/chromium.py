@@ -26,6 +26,8 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0
+DESKTOP: dict[str, Any] = {"width": 1280, "height": 900}
+PHONE: dict[str, Any] = {"width": 390, "height": 844}
 
 Message = dict[str, Any]
 
@@ -93,6 +95,15 @@ class Page:
         self.send("Page.navigate", url=file.as_uri() + fragment)
         self.until("document.documentElement?.dataset.drawn === 'true'")
 
+    def unfold(self) -> None:
+        """Open every section and wait until its charts are drawn."""
+        self.evaluate("document.querySelectorAll('.fold').forEach((fold) => { fold.open = true })")
+        self.until("[...document.querySelectorAll('[data-spec]')].every((place) => place.dataset.done)")
+
+    def pdf(self) -> bytes:
+        """Print the page on A4."""
+        return base64.b64decode(self.send("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)["data"])
+
     def evaluate(self, script: str, **options: Any) -> Any:
         """Run a script in the page and return its value."""
         answer = self.send("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **options)
@@ -156,3 +167,10 @@ def browser() -> Iterator[Page]:
                 process.kill()
                 process.wait()
             os.close(from_it)
+
+
+def keep(page: Page, name: str) -> None:
+    """Save the whole page for looking at, if REPORT_PICTURES names a folder."""
+    folder = os.environ.get("REPORT_PICTURES")
+    if folder:
+        page.picture(Path(folder) / f"{name}.png")

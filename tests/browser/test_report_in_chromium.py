@@ -4,54 +4,19 @@ What the page says is tested in tests/report/test_page.py. Pictures for looking 
 """
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipelines.report.dagster_images import pictures
-from pipelines.report.queries import Answers
-from tests.browser.chromium import Page, browser, find
+from tests.browser.chromium import DESKTOP, PHONE, Page, find, keep
 from tests.support import report_worlds as worlds
 from tests.support.dagster_harness import light_harness
 from tests.support.warehouse_builder import WarehouseBuilder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(find() is None, reason="no Chromium; apt-get install chromium")]
 
-DESKTOP: dict[str, Any] = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
 VISIBLE = "[...document.querySelectorAll('#board tbody tr')].filter(row => !row.hidden)"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Page]:
-    with browser() as page:
-        yield page
-
-
-@pytest.fixture(scope="module")
-def one_task() -> Answers:
-    return worlds.one_task()
-
-
-@pytest.fixture(scope="module")
-def pages(one_task: Answers, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The real page about each world."""
-    made = {
-        "empty": worlds.empty(),
-        "one-task": one_task,
-        "busy": worlds.busy(),
-        "five-hundred": worlds.five_hundred(one_task),
-    }
-    return {name: worlds.page(answers, tmp_path_factory.mktemp(name)) for name, answers in made.items()}
-
-
-def keep(chromium: Page, name: str) -> None:
-    folder = os.environ.get("REPORT_PICTURES")
-    if folder:
-        chromium.picture(Path(folder) / f"{name}.png")
 
 
 @pytest.mark.parametrize("is_phone", [False, True], ids=["desktop", "phone"])
@@ -64,7 +29,10 @@ def test_it_draws_and_complains_about_nothing(
 ) -> None:
     chromium.screen(**(PHONE if is_phone else DESKTOP), dark=is_dark, is_phone=is_phone)
     chromium.open(pages[world])
-    keep(chromium, f"{world}-{'dark' if is_dark else 'light'}-{'phone' if is_phone else 'desktop'}")
+    look = f"{world}-{'dark' if is_dark else 'light'}-{'phone' if is_phone else 'desktop'}"
+    keep(chromium, look)
+    chromium.unfold()
+    keep(chromium, f"{look}-unfolded")
     assert chromium.complaints() == []
     assert chromium.requests() == [pages[world].as_uri()]
     drawn = chromium.evaluate(

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from pipelines.database.sql_text import Row
 from pipelines.report.page import render
-from pipelines.report.queries import Answers, ask
+from pipelines.report.queries import Answers, Parts, ask
 from pipelines.report.vega_bundle import javascript
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, core_database
 
@@ -18,6 +19,7 @@ ACCOUNT = "<b>account</b>"
 DAILY = {"schedule": "0 9 * * *", "timezone": "UTC", "schedule_id": "s", "first_seen_at": "2026-08-10T00:00:00Z"}
 
 
+@cache
 def empty() -> Answers:
     """A warehouse that nobody has polled for."""
     house = WarehouseBuilder.__new__(WarehouseBuilder)
@@ -26,6 +28,7 @@ def empty() -> Answers:
     return ask(house.con)
 
 
+@cache
 def one_task() -> Answers:
     """One task that failed in one of its two runs, at 0.0425 cents each."""
     house = WarehouseBuilder().task(title="Only task", **DAILY)
@@ -34,6 +37,7 @@ def one_task() -> Answers:
     return ask(house.con)
 
 
+@cache
 def busy() -> Answers:
     """Tasks that fail more and less surely, unknown costs, a hole, and texts that mean harm."""
     house = WarehouseBuilder()
@@ -61,7 +65,9 @@ def five_hundred(few: Answers) -> Answers:
             for row in rows
         ]
 
-    return replace(few, health=copies(few.health), adherence=copies(few.adherence))
+    parts = replace(few.parts, **{name: copies(getattr(few.parts, name)) for name in Parts.__slots__})
+    first = replace(few.first, health=copies(few.first.health))
+    return replace(few, first=first, adherence=copies(few.adherence), parts=parts)
 
 
 def page(answers: Answers, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The command that shows the report. The page itself is written by publish, from pipelines/report/."""
+"""The commands that show the report, and its first block in words. The page itself is written by publish."""
 
 import click
 
@@ -30,4 +30,39 @@ def report(is_opened: bool) -> None:
         click.echo("no browser was found on this machine; copy the page to one that has one", err=True)
 
 
-COMMANDS = (report,)
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("markdown", "text")),
+    default="text",
+    show_default=True,
+    help="How to write it.",
+)
+@click.option("--link", metavar="URL", help="Where its reader finds the whole report.")
+def digest(form: str, link: str | None) -> None:
+    """Print the report's first block in a few lines, for a mail, a chat or a terminal.
+
+    \b
+    Examples:
+      recoup-warehouse digest
+      recoup-warehouse digest --format markdown --link https://example.com/report.html
+
+    What fails now, schedules missed, new errors, spend against forecast and budget, and how much was seen, each beside
+    the week before. Titles of tasks are in it, so it is as private as the published file.
+    """
+    from typing import cast
+
+    from pipelines.database.connection import open_published
+    from pipelines.report.digest import Form
+    from pipelines.report.digest import digest as written
+    from pipelines.settings import Settings
+
+    con = open_published(Settings.load().layout)
+    try:
+        click.echo(written(con, cast("Form", form), link), nl=False)
+    finally:
+        con.close()
+
+
+COMMANDS = (report, digest)
