@@ -10,7 +10,6 @@ from decimal import Decimal
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
 from pipelines.report.elements import money, share, title
-from pipelines.report.health_table import state
 from pipelines.report.queries import First
 
 NO_WEEK_BEFORE = "no whole week before to compare"
@@ -42,9 +41,9 @@ def facts(first: First) -> list[Fact]:
 
 
 def _failing(first: First) -> Fact:
-    names = [title(row) for row in first.health if state(row) == "failing"]
+    names = [title(row) for row in first.health if row["state"] == "failing"]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    text = ", ".join(names[:NAMED]) + more if names else "no task's last run failed"
+    text = ", ".join(names[:NAMED]) + more if names else "no task fails"
     number = len(names)
     before = _before(first.glance, f"{first.glance['failing_before_count']:,} a week ago")
     return Fact("failing", "Failing now", f"{number:,}", before, text, "#show=failing", "bad" if number else "good")
@@ -52,15 +51,15 @@ def _failing(first: First) -> Fact:
 
 def _missed(glance: Row) -> Fact:
     number = glance["missed_count"]
-    overdue = f"; {number_format.count(glance['overdue_count'], 'task')} overdue now" if glance["overdue_count"] else ""
+    silent = f"; {number_format.count(glance['silent_count'], 'task')} silent now" if glance["silent_count"] else ""
     due, judged = glance["due_count"], glance["judged_count"]
     if not judged:
         text = "nothing was due" if not due else "of no due run can be told whether it came"
-        return Fact("missed", "Schedules missed, 7 days", "–", "", text + overdue, "#schedule")
+        return Fact("missed", "Schedules missed, 7 days", "–", "", text + silent, "#schedule")
     open_ones = f"; whether {due - judged:,} more came nobody can tell" if due > judged else ""
-    text = f"of {judged:,} due runs{open_ones}{overdue}"
+    text = f"of {judged:,} due runs{open_ones}{silent}"
     before = _before(glance, f"{glance['missed_before_count']:,} the week before")
-    tone = "warn" if number or overdue else "good"
+    tone = "warn" if number or silent else "good"
     return Fact("missed", "Schedules missed, 7 days", f"{number:,}", before, text, "#schedule", tone)
 
 

@@ -24,7 +24,7 @@ from pipelines.report.elements import (
 )
 
 # The colour of each state; the state itself stands beside it as a word.
-TONES = {"failing": "bad", "overdue": "warn", "ok": "good", "no runs seen": "quiet", "off": "quiet", "deleted": "quiet"}
+TONES = {"failing": "bad", "flaky": "warn", "silent": "warn", "ok": "good"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +71,6 @@ class Error:
 COLUMNS = ("State", "Last run", "Fails, 7 days", "Fails, 30 days", "Spend, 30 days", "Next due", "Known")
 
 
-def state(row: Row) -> str:
-    """Say in one word how a task is doing."""
-    if row["deleted_at"] is not None:
-        return "deleted"
-    if not row["is_enabled"]:
-        return "off"
-    if row["failure_streak_count"] and row["last_outcome"] == "failed":
-        return "failing"
-    if row["is_overdue"]:
-        return "overdue"
-    return "ok" if row["last_run_at"] else "no runs seen"
-
-
 def board(rows: Sequence[Row]) -> list[Line]:
     """One line per task, in the order of the rows. What is known of most tasks is said once, above the board."""
     names, usual = task_names(rows), usually_known(rows)
@@ -97,7 +84,7 @@ def usually_known(rows: Sequence[Row]) -> str:
 
 
 def _line(row: Row, name: str, usual: str) -> Line:
-    now, streak = state(row), row["failure_streak_count"] or 0
+    now, streak = row["state"].replace("_", " "), row["failure_streak_count"] or 0
     model = row["model"] or DEFAULT_MODEL
     below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"], _owner(row)]))
     searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
@@ -107,8 +94,8 @@ def _line(row: Row, name: str, usual: str) -> Line:
         head=task_link(row["task_id"], name),
         below=below,
         state=now,
-        tone=TONES[now],
-        streak=f"{streak:,} in a row" if streak > 1 and now == "failing" else "",
+        tone=TONES.get(now, "quiet"),
+        streak=f"{streak:,} failed in a row" if streak > 1 else "",
         words=" ".join(text.lower() for text in searched if text),
         marks=" ".join(mark.replace(" ", "-") for mark in _marks(row, now)),
         cells=_cells(row, usual),

@@ -13,22 +13,45 @@ observed as (
     from core.tasks
 ),
 
+newest_before as (
+    -- The newest seven ended runs of each task that was on a week ago, as task_health takes them today.
+    select
+        facts.task_id,
+        facts.outcome,
+        row_number() over (partition by facts.task_id order by facts.created_at desc, facts.run_id desc) as age_rank
+    from marts.run_facts as facts
+    cross join context
+    inner join core.task_versions as versions
+        on versions.task_id = facts.task_id
+        and versions.is_enabled
+        and versions.valid_from <= context.week_at
+        and coalesce(versions.valid_to > context.week_at, true)
+    where facts.is_counted
+        and facts.outcome in ('succeeded', 'failed')
+        and facts.created_at <= context.week_at
+    qualify age_rank <= 7
+),
+
+states_before as (
+    select
+        core.task_state(
+            false,
+            true,
+            true,
+            false,
+            count(*),
+            count(*) filter (outcome = 'failed'),
+            count(*) filter (outcome = 'failed' and age_rank <= 3),
+            coalesce(min(age_rank) filter (outcome = 'succeeded') - 1, count(*))
+        ) as state
+    from newest_before
+    group by task_id
+),
+
 failing_before as (
     select count(*) as task_count
-    from (
-        select arg_max(facts.outcome, (facts.created_at, facts.run_id)) as last_outcome
-        from marts.run_facts as facts
-        cross join context
-        inner join core.task_versions as versions
-            on versions.task_id = facts.task_id
-            and versions.is_enabled
-            and versions.valid_from <= context.week_at
-            and coalesce(versions.valid_to > context.week_at, true)
-        where facts.is_counted
-            and facts.created_at <= context.week_at
-        group by facts.task_id
-    )
-    where last_outcome = 'failed'
+    from states_before
+    where state = 'failing'
 ),
 
 ticks as (
@@ -95,7 +118,7 @@ budgets as (
 select
     coalesce(observed.from_at <= context.before_at, false) as is_comparable,
     failing_before.task_count as failing_before_count,
-    (select count(*) from marts.task_health where is_overdue and deleted_at is null) as overdue_count,
+    (select count(*) from marts.task_health where state = 'silent') as silent_count,
     ticks.*,
     errors.*,
     runs.*,
