@@ -60,9 +60,10 @@ def build_and_check(
 ) -> tuple[BuildReport, list[CheckResult]]:
     """Load what a killed poll left in the archive, build the marts, and check core and marts."""
     models = load_models()
-    with Warehouse.of(settings).write() as con:
+    warehouse = Warehouse.of(settings)
+    with warehouse.write() as con:
         apply_core(con)
-        load_pending(Loader.of(con, settings))
+        load_pending(Loader.of(con, settings), lambda _: warehouse.is_polled())
         return build_all(con, settings, models, clock(), progress), run_checks(con, models)
 
 

@@ -43,6 +43,11 @@ class Layout:
         return self.work / "writer.lock"
 
     @property
+    def poll_lock_file(self) -> Path:
+        """Held with flock by the one poll that is under way."""
+        return self.work / "poll.lock"
+
+    @property
     def publish_lock_file(self) -> Path:
         """Held with flock by the one publisher."""
         return self.work / "publish.lock"

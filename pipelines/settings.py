@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     details_per_poll: int = Field(default=100, ge=0, le=10_000)
     concurrency: int = Field(default=4, ge=1, le=32)
     timeout_seconds: float = Field(default=90, ge=1, le=600)
+    poll_seconds: float = Field(default=1800, ge=1, le=86_400)
     max_attempts: int = Field(default=5, ge=1, le=20)
     max_body_megabytes: int = Field(default=256, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)

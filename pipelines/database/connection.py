@@ -36,7 +36,7 @@ STORAGE_VERSION = "v1.0.0"
 class Warehouse:
     """The private work file and the locks. `flock` dies with its process, so a kill leaks nothing.
 
-    Who takes both takes `publishing` first.
+    Who takes several takes `polling` first, then `publishing`, and `locked` last.
     """
 
     def __init__(self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60) -> None:
@@ -59,6 +59,23 @@ class Warehouse:
         with self._holding(self.layout.lock_file, "written"):
             self._clean()
             yield
+
+    @contextmanager
+    def polling(self) -> Iterator[None]:
+        """Hold the poll's lock: polls are fetched one after the other, while others build, publish and read."""
+        with self._holding(self.layout.poll_lock_file, "polled"):
+            yield
+
+    def is_polled(self) -> bool:
+        """Tell whether a poll is under way, in this process or another."""
+        try:
+            with self.layout.poll_lock_file.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     @contextmanager
     def publishing(self) -> Iterator[None]:

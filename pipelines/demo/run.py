@@ -52,7 +52,7 @@ def forget(settings: Settings) -> None:
     if not world_file(layout).exists():
         raise BadSettings(f"{shown_path(layout.root)} holds no simulated data, so nothing was deleted")
     warehouse = Warehouse.of(settings)
-    with warehouse.publishing(), warehouse.locked():
+    with warehouse.polling(), warehouse.publishing(), warehouse.locked():
         if sources(Archive(layout.archive)) - {"simulator"}:
             raise BadSettings(f"{shown_path(layout.root)} holds more than simulated data, so nothing was deleted")
         layout.current.unlink(missing_ok=True)

@@ -4,34 +4,35 @@ What bodies mean belongs to load/; the network to recoup/client.py.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipelines.archive.poll_record import PollEnd, Stored
-from pipelines.archive.store import PollWriter
+from pipelines.archive.poll_record import PollEnd
+from pipelines.archive.store import Archive, PollWriter
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import first_row
-from pipelines.errors import BadPayload, RecoupError
+from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, WarehouseBusy
 from pipelines.ingest.clock_check import ClockAhead, refuse_ahead, set_aside_ahead
-from pipelines.ingest.recovery import recover
+from pipelines.ingest.recovery import Recovery
 from pipelines.ingest.simulated_marker import refuse_mixing
-from pipelines.load.poll_rows import PollSummary, mark_running
+from pipelines.load.poll_rows import PollSummary
 from pipelines.load.rebuild import rebuild_locked
-from pipelines.load.session import Loader, LoadSession
+from pipelines.load.session import IsAlive, Loader, LoadSession, nobody
 from pipelines.progress import Progress
 from pipelines.recoup.client import RecoupClient
-from pipelines.recoup.endpoints import NoAnswer, Request, Response
+from pipelines.recoup.endpoints import Request, Response
 from pipelines.recoup.envelope import kind_of
 from pipelines.schedule.poll_interval import measure, write_state
 from pipelines.settings import Settings, is_loopback
 
 # Read and archived at the same time; few, since each may be as large as RECOUP_MAX_BODY_MEGABYTES allows.
 FILES_AT_ONCE = 4
+NOT_LOADED = "the answers were archived, and loaded later: the warehouse could not be written at that time"
 
 
 def poll(
@@ -43,65 +44,126 @@ def poll(
     accept_deletions: bool = False,
     progress: Progress | None = None,
 ) -> PollSummary:
-    """Poll once and load the result into the work file, under the writer's lock.
+    """Poll once and load the result into the work file. The network is never waited for under the writer's lock.
 
     Raises the error that ended the poll, after it was written into core.polls as failed; BadSettings, with nothing
     done, rather than mix real with simulated data, or when the clock is ahead of the server's. An account that did not
-    answer only makes the poll partial.
+    answer only makes the poll partial. Answers that cannot be loaded now, as with WarehouseBusy, are loaded later.
     """
     if not load_files:
         refuse_mixing(settings)
     warehouse = Warehouse.of(settings)
-    with warehouse.locked():
-        with warehouse.open(settings.layout.work_file) as con:
+    with warehouse.polling():
+        archive = Archive(settings.layout.archive)
+        archive.clean()
+        writer = archive.start_poll(
+            clock(),
+            source="file" if load_files else source_of(settings),
+            is_full_scope=not settings.is_filtered,
+            account_ids=list(settings.account_ids),
+            accept_deletions=accept_deletions,
+        )
+        load = _Load(settings, warehouse, writer, clock)
+        try:
+            if load_files:
+                _archive_files(load_files, writer, clock)
+                return load({}, None)
+            with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
+                failed = _ask(own, task_requests(settings), writer, progress)
+                recovery = Recovery(own, settings, clock) if settings.run_details == "auto" else None
+                return load(failed, recovery)
+        except ClockAhead:
+            # Its own stamp is wrong, so that not even a failed poll can be told of it.
+            writer.discard()
+            raise
+        except RecoupError as error:
+            if writer.record.end is None:
+                writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
+                load.tell_failed()
+            raise
+
+
+class _Load:
+    """Loads what a poll archived, under the writer's lock; lets it go to ask for more."""
+
+    def __init__(self, settings: Settings, warehouse: Warehouse, writer: PollWriter, clock: Clock) -> None:
+        self._settings = settings
+        self._warehouse = warehouse
+        self._writer = writer
+        self._clock = clock
+
+    def __call__(self, failed: Mapping[int, RecoupError], recovery: Recovery | None) -> PollSummary:
+        """Load, with what recovery brings; `failed` are requests of tasks that got no answer."""
+        writer = self._writer
+        if not writer.record.responses:
+            _raise_first(failed)
+        try:
+            while (summary := self._load(failed, recovery)) is None:
+                pass
+        except (BadPayload, Refused, Unreachable):
+            raise
+        except BaseException:
+            # All tasks are archived: whoever comes next can load them.
+            if writer.record.end is None:
+                writer.finish(PollEnd(self._clock(), True, recovery_note=NOT_LOADED))
+            raise
+        return summary
+
+    def tell_failed(self) -> None:
+        """Write a poll that ended without an answer into core.polls; if somebody writes there, the next poll does it."""
+        with suppress(WarehouseBusy), self._warehouse.write() as con:
             apply_core(con)
-            loader = Loader.of(con, settings)
-            in_order = load_pending(loader)
-            loader.archive.clean()
-            writer = loader.archive.start_poll(
-                clock(),
-                source="file" if load_files else source_of(settings),
-                is_full_scope=not settings.is_filtered,
-                account_ids=list(settings.account_ids),
-                accept_deletions=accept_deletions,
-            )
-            in_order = in_order and _is_latest(con, writer.poll_id)
-            mark_running(con, writer.record)
-            session = loader.session(writer.record.start)
-            try:
-                note = None
-                if load_files:
-                    session.stage(_archived_files(load_files, writer, clock))
+            load_pending(Loader.of(con, self._settings), nobody)
+            write_state(self._settings.layout, measure(con, self._clock()))
+
+    def _load(self, failed: Mapping[int, RecoupError], recovery: Recovery | None) -> PollSummary | None:
+        """Load the poll, or fetch what recovery wants next and return None.
+
+        What was staged then is staged again, by hashes for the most part: the work file cannot be kept open meanwhile.
+        """
+        writer = self._writer
+        with self._warehouse.locked():
+            with self._warehouse.open(self._settings.layout.work_file) as con:
+                apply_core(con)
+                loader = Loader.of(con, self._settings)
+                in_order = load_pending(loader, lambda poll_id: poll_id == writer.poll_id)
+                session = loader.session(writer.record.start)
+                session.stage_all(writer.record)
+                if not session.found.answers:
+                    _raise_first({**failed, **session.found.unreadable})
+                if writer.record.start.source == "file":
                     _raise_first(session.found.unreadable)
-                else:
-                    note = _take_answers(settings, client, session, writer, clock, progress)
-            except ClockAhead:
-                # Its own stamp is wrong, so that not even a failed poll can be told of it.
-                writer.discard()
-                con.execute("delete from core.polls where poll_id = ?", [writer.poll_id])
-                raise
-            except RecoupError as error:
-                record = writer.finish(PollEnd(clock(), False, type(error).__name__, str(error)))
-                loader.load(record)
-                write_state(settings.layout, measure(con, clock()))
-                raise
-            record = writer.finish(PollEnd(clock(), True, recovery_note=note))
-            in_order = not set_aside_ahead(loader.archive, record.responses, clock()) and in_order
-            # Older than what is loaded: only a rebuild gives what polling in order would have given.
-            summary = session.commit(record) if in_order else None
-            write_state(settings.layout, measure(con, clock()))
-        if summary is None:
-            rebuild_locked(warehouse, settings)
-            summary = _summary_of(warehouse, settings, writer.poll_id)
-    return summary
+                wanted = recovery.wanted(session) if recovery else []
+                if not wanted:
+                    summary = self._commit(con, loader.archive, session, recovery, in_order)
+            if not wanted and summary is None:
+                rebuild_locked(self._warehouse, self._settings)
+                summary = _summary_of(self._warehouse, self._settings, writer.poll_id)
+        if wanted and recovery:
+            recovery.fetch(wanted, writer)
+            return None
+        return summary
+
+    def _commit(
+        self, con: Connection, archive: Archive, session: LoadSession, recovery: Recovery | None, in_order: bool
+    ) -> PollSummary | None:
+        """Commit the poll; None when it is older than what is loaded: only a rebuild gives what order would have given."""
+        note = recovery.note if recovery else None
+        record = self._writer.finish(PollEnd(self._clock(), True, recovery_note=note))
+        is_latest = in_order and _is_latest(con, record.poll_id)
+        if set_aside_ahead(archive, record.responses, self._clock()) or not is_latest:
+            return None
+        summary = session.commit(record)
+        write_state(self._settings.layout, measure(con, self._clock()))
+        return summary
 
 
-def _archived_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> Iterator[Stored]:
+def _archive_files(files: Sequence[Path], writer: PollWriter, clock: Clock) -> None:
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
         for start in range(0, len(files), FILES_AT_ONCE):
             group = files[start : start + FILES_AT_ONCE]
             bodies = pool.map(_body_of, group)
-            yield from writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
+            writer.add_all([_saved(*pair, clock) for pair in zip(group, bodies, strict=True)])
 
 
 def _body_of(path: Path) -> bytes:
@@ -115,38 +177,20 @@ def _saved(path: Path, body: bytes, clock: Clock) -> Response:
     return Response(Request(kind_of(body), f"file:{path.name}"), 200, body, clock(), clock(), 1)
 
 
-def _take_answers(
-    settings: Settings,
-    client: RecoupClient | None,
-    session: LoadSession,
-    writer: PollWriter,
-    clock: Clock,
-    progress: Progress | None,
-) -> str | None:
-    requests = task_requests(settings)
-    with nullcontext(client) if client else RecoupClient(settings, clock=clock) as own:
-        failed: dict[int, RecoupError] = {}
-        session.stage(_archived(own.get_many(requests), len(requests), writer, failed, progress))
-        if not session.found.answers:
-            _raise_first(failed | session.found.unreadable)
-        return recover(session, writer, own, settings, clock) if settings.run_details == "auto" else None
-
-
-def _archived(
-    answers: Iterable[Response | NoAnswer],
-    expected: int,
-    writer: PollWriter,
-    failed: dict[int, RecoupError],
-    progress: Progress | None,
-) -> Iterator[Stored]:
-    for done, answer in enumerate(answers, start=1):
+def _ask(
+    client: RecoupClient, requests: Sequence[Request], writer: PollWriter, progress: Progress | None
+) -> dict[int, RecoupError]:
+    """Archive the answers as they come; return what became of the requests that got none, by their number."""
+    failed: dict[int, RecoupError] = {}
+    for done, answer in enumerate(client.get_many(requests), start=1):
         if isinstance(answer, Response):
             refuse_ahead(answer)
-            yield writer.add(answer)
+            writer.add(answer)
         else:
             failed[writer.add_unanswered(answer).number] = answer.error
         if progress:
-            progress("asking the API", done, expected)
+            progress("asking the API", done, len(requests))
+    return failed
 
 
 def _raise_first(failed: Mapping[int, RecoupError]) -> None:
@@ -155,11 +199,11 @@ def _raise_first(failed: Mapping[int, RecoupError]) -> None:
         raise failed[min(failed)]
 
 
-def load_pending(loader: Loader) -> bool:
+def load_pending(loader: Loader, is_alive: IsAlive) -> bool:
     """Load the polls that the archive has and core has not, as a kill between the two leaves them.
 
     Returns False, with nothing loaded, when one is older than what is loaded: the order of polls must not matter,
-    so that takes a rebuild.
+    so that takes a rebuild. A poll without an end is left alone while `is_alive` says that somebody writes it.
     """
     loaded = {
         row[0] for row in loader.con.execute("select poll_id from core.polls where status <> 'running'").fetchall()
@@ -168,7 +212,7 @@ def load_pending(loader: Loader) -> bool:
     if pending and loaded and pending[0] < max(loaded):
         return False
     for poll_id in pending:
-        loader.load_archived(poll_id)
+        loader.load_archived(poll_id, is_alive)
     return True
 
 

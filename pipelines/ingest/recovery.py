@@ -30,29 +30,38 @@ GROUP = 16
 MOST_TRIES = 2
 
 
-def recover(
-    session: LoadSession, writer: PollWriter, client: RecoupClient, settings: Settings, clock: Clock
-) -> str | None:
-    """Fetch, archive and stage what can be recovered; return what is not being recovered and why, None if all is well.
+class Recovery:
+    """What one poll asks for beside tasks. `note` says what is not being recovered and why; None if all is well.
 
     Never fails the poll: the endpoint may be refused or missing while tasks are fine.
     """
-    asked: list[str] = []
-    while len(asked) < settings.details_per_poll:
-        wanted = _wanted(session, settings.details_per_poll - len(asked), asked)
-        now = _through_listings(wanted)
-        asker = _Asker(client, settings.concurrency, clock)
-        session.stage(_archived(asker.answers(now), writer))
-        asked += [request.label for request in now]
-        if asker.note or not any(request.kind is Kind.RUNS for request in now):
-            return asker.note
-    return None
 
+    def __init__(self, client: RecoupClient, settings: Settings, clock: Clock) -> None:
+        self._client, self._settings, self._clock = client, settings, clock
+        self._asked: list[str] = []
+        self._is_done = False
+        self.note: str | None = None
 
-def _wanted(session: LoadSession, calls: int, asked: Sequence[str]) -> list[Request]:
-    parameters = {"calls": calls, "give_up_after": GIVE_UP_AFTER, "asked": list(asked)}
-    rows = session.preview(statement("recovery", "wanted"), parameters)
-    return [Request.runs(name) if kind == Kind.RUNS else Request.run(name) for kind, name in rows]
+    def wanted(self, session: LoadSession) -> list[Request]:
+        """Return what to ask for next, as the staged answers show it; nothing when there is no more to ask."""
+        calls = self._settings.details_per_poll - len(self._asked)
+        if self._is_done or calls <= 0:
+            return []
+        parameters = {"calls": calls, "give_up_after": GIVE_UP_AFTER, "asked": self._asked}
+        rows = session.preview(statement("recovery", "wanted"), parameters)
+        return _through_listings(
+            [Request.runs(name) if kind == Kind.RUNS else Request.run(name) for kind, name in rows]
+        )
+
+    def fetch(self, requests: Sequence[Request], writer: PollWriter) -> list[Stored]:
+        """Ask, and archive what is answered."""
+        asker = _Asker(self._client, self._settings.concurrency, self._clock)
+        stored = _archived(asker.answers(requests), writer)
+        self.note = asker.note
+        self._asked += [request.label for request in requests]
+        # Only a listing shows what nobody knew of before.
+        self._is_done = asker.note is not None or not any(request.kind is Kind.RUNS for request in requests)
+        return stored
 
 
 def _through_listings(wanted: list[Request]) -> list[Request]:

@@ -5,7 +5,7 @@ Task and run rows do not belong here. Rows are made from the archive's ledger, s
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -119,11 +119,6 @@ def _how_it_ended(
 def _http_statuses(record: PollRecord) -> dict[str, int]:
     statuses = [str(stored.status or "none") for stored in record.responses] + ["none"] * len(record.unanswered)
     return dict(sorted(Counter(statuses).items()))
-
-
-def mark_running(con: Connection, record: PollRecord) -> None:
-    """Write the row of a poll that has just begun; its end replaces it."""
-    _replace_poll(con, replace(poll_summary(record), status="running", error_kind=None, error_message=None))
 
 
 def write_poll(con: Connection, record: PollRecord, summary: PollSummary, found: Staged) -> None:

@@ -14,7 +14,7 @@ from pipelines.archive.verify import verify
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
-from pipelines.load.session import Loader
+from pipelines.load.session import IsAlive, Loader, nobody
 from pipelines.progress import Progress
 from pipelines.settings import Settings
 
@@ -38,16 +38,23 @@ def rebuild(settings: Settings, *, accept_loss: bool = False, progress: Progress
     """
     warehouse = Warehouse.of(settings)
     with warehouse.locked():
-        return rebuild_locked(warehouse, settings, accept_loss=accept_loss, progress=progress)
+        return rebuild_locked(
+            warehouse, settings, lambda _: warehouse.is_polled(), accept_loss=accept_loss, progress=progress
+        )
 
 
 def rebuild_locked(
-    warehouse: Warehouse, settings: Settings, *, accept_loss: bool = False, progress: Progress | None = None
+    warehouse: Warehouse,
+    settings: Settings,
+    is_alive: IsAlive = nobody,
+    *,
+    accept_loss: bool = False,
+    progress: Progress | None = None,
 ) -> Rebuilt:
     """Do the work of `rebuild` for a caller that holds the lock and has the work file closed.
 
-    A fresh file, because freed pages of the old one may hold values that the policy no longer lets out. Raises
-    ArchiveDamaged, as `rebuild`.
+    A poll without an end is left out while `is_alive` says that somebody writes it. A fresh file, because freed pages of
+    the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
     lost = [*_gone(warehouse, archive), *(str(damage.error) for damage in verify(archive, progress))]
@@ -58,7 +65,7 @@ def rebuild_locked(
         apply_core(con)
         loader = Loader.of(con, settings)
         for done, poll_id in enumerate(poll_ids, start=1):
-            loader.load_archived(poll_id)
+            loader.load_archived(poll_id, is_alive)
             if progress:
                 progress("reading the archive", done, len(poll_ids))
         con.execute("checkpoint")

@@ -3,7 +3,7 @@
 Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,13 @@ from pipelines.load.suspect_polls import Suspicion, judge_answers
 from pipelines.recoup.believable import Believable
 from pipelines.recoup.endpoints import Kind
 from pipelines.settings import Settings
+
+IsAlive = Callable[[str], bool]
+
+
+def nobody(_poll_id: str) -> bool:
+    """Say of every poll that nobody writes it any more."""
+    return False
 
 
 class LoadSession:
@@ -57,6 +64,11 @@ class LoadSession:
         self._stager.stage(responses)
         if self._has("stage.tasks where len(untold) > 0"):
             run_flatten(self._con, "07_keep_untold")
+
+    def stage_all(self, record: PollRecord) -> None:
+        """Stage what a poll archived: tasks, then the rest, which is read in the light of them."""
+        self.stage([stored for stored in record.responses if stored.kind is Kind.TASKS])
+        self.stage([stored for stored in record.responses if stored.kind is not Kind.TASKS])
 
     def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Merge the staged tasks, ask `query` of their gaps and of the staged runs, and take the merge back."""
@@ -198,16 +210,14 @@ class Loader:
         """Begin to load a poll whose answers are still arriving."""
         return LoadSession(self.con, self.archive, self.privacy, self.scratch, start)
 
-    def load_archived(self, poll_id: str) -> ArchiveDamaged | None:
-        """Load a poll from the archive. One that is damaged there becomes a failed poll that says so."""
+    def load_archived(self, poll_id: str, is_alive: IsAlive) -> None:
+        """Load a poll from the archive, unless it is still being written. A damaged one becomes a failed poll."""
         try:
             record = self.archive.poll(poll_id)
-            if record is not None:
+            if record is not None and (record.end is not None or not is_alive(poll_id)):
                 self.load(record)
         except ArchiveDamaged as error:
             self.load(lost_poll(poll_id, error))
-            return error
-        return None
 
     def load(self, record: PollRecord) -> PollSummary:
         """Load a poll as its ledger tells it. A failed or interrupted poll leaves only the rows about it."""
@@ -218,6 +228,5 @@ class Loader:
             self.con.execute("commit")
             return summary
         session = self.session(record.start)
-        session.stage([stored for stored in record.responses if stored.kind is Kind.TASKS])
-        session.stage([stored for stored in record.responses if stored.kind is not Kind.TASKS])
+        session.stage_all(record)
         return session.commit(record)

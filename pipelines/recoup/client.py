@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import cache, partial
 from io import BytesIO
 from itertools import islice
@@ -16,10 +15,11 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from tenacity import Retrying, retry_if_exception, stop_after_attempt
+from tenacity import Retrying, retry_if_exception
 
 from pipelines.clock import Clock, FixedClock, utc_now
 from pipelines.errors import BadPayload, BadSettings, RecoupError, Refused, Unreachable
+from pipelines.recoup.call import DEADLINE_TIMEOUTS, Call, key_of
 from pipelines.recoup.endpoints import NoAnswer, Request, Response
 from pipelines.recoup.response_errors import (
     Again,
@@ -34,25 +34,14 @@ from pipelines.recoup.retry_pause import pause_before_next_try
 from pipelines.settings import Settings, is_loopback
 
 CONNECT_SECONDS = 10
-# A server that sends a byte now and then never meets the read time-out, so a whole transfer has a limit as well.
-TRANSFER_TIMEOUTS = 10
+# A call mostly sees by itself that its time is up, and then says more than that.
+GRACE_SECONDS = 0.5
 MEGABYTE = 1_000_000
 # After so many requests in a row without an answer the rest is tried once each, or an outage would take hours.
 PATIENCE = 4
 
 # Reading the trusted certificates takes longer than a whole poll of the simulator, so once per process.
 _tls = cache(httpx.create_ssl_context)
-
-
-@dataclass(slots=True)
-class _Call:
-    """One request on its way: how often it was sent, and whether its batch was given up."""
-
-    request: Request
-    stopping: threading.Event = field(default_factory=threading.Event)
-    most_tries: int | None = None
-    tries: int = 0
-    refusals: int = 0
 
 
 class RecoupClient:
@@ -71,6 +60,7 @@ class RecoupClient:
         self._clock, self._sleep, self._timer = clock, sleep, timer
         self._lock, self._under_way, self._is_closed = threading.Lock(), 0, False
         self._limit = settings.max_body_megabytes * MEGABYTE
+        self._ends = timer() + settings.poll_seconds
         try:
             base = httpx.URL(settings.api_url)
         except httpx.InvalidURL as error:
@@ -79,7 +69,8 @@ class RecoupClient:
         self._http = httpx.Client(
             base_url=base,
             timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=settings.concurrency + 1),
+            # What is under way is bounded by who asks; a request that was given up must not stand in another's way.
+            limits=httpx.Limits(max_connections=None),
             # gzip alone: its bombs stay small enough per chunk for the body bound to catch them.
             headers={
                 "accept": "application/json",
@@ -120,7 +111,8 @@ class RecoupClient:
         Raises Refused (key, account), Unreachable (network, 429, 5xx after all tries) or BadPayload (a body
         that is too large, or compressed in a way that hides its size).
         """
-        return self._get(_Call(request, most_tries=most_tries))
+        call = self._call(request, most_tries=most_tries)
+        return self._answer(call, self._start(call))
 
     def get_many(self, requests: Iterable[Request]) -> Iterator[Response | NoAnswer]:
         """Send requests side by side; yield what came of each in request order, at most `concurrency` waiting at once.
@@ -129,12 +121,12 @@ class RecoupClient:
         under way is then given up.
         """
         stopping, waiting = threading.Event(), iter(requests)
-        window: deque[tuple[_Call, Future[Response]]] = deque()
+        window: deque[tuple[Call, Future[Response]]] = deque()
         failures = 0
 
         def start(count: int) -> None:
             tries = 1 if failures >= PATIENCE else None
-            calls = [_Call(request, stopping, tries) for request in islice(waiting, count)]
+            calls = [self._call(request, stopping, tries) for request in islice(waiting, count)]
             window.extend((call, self._start(call)) for call in calls)
 
         try:
@@ -147,15 +139,26 @@ class RecoupClient:
         finally:
             stopping.set()
 
-    def _result(self, call: _Call, future: Future[Response]) -> Response | NoAnswer:
+    def _result(self, call: Call, future: Future[Response]) -> Response | NoAnswer:
         try:
-            return future.result()
+            return self._answer(call, future)
         except (KeyRefused, BadSettings):
             raise
         except RecoupError as error:
             return NoAnswer(call.request, error, self._clock(), call.tries)
 
-    def _start(self, call: _Call) -> Future[Response]:
+    def _call(self, request: Request, stopping: threading.Event | None = None, most_tries: int | None = None) -> Call:
+        ends = min(self._ends, self._timer() + DEADLINE_TIMEOUTS * self._settings.timeout_seconds)
+        return Call(request, ends, stopping or threading.Event(), most_tries)
+
+    def _answer(self, call: Call, future: Future[Response]) -> Response:
+        """Wait for a call, but not beyond its end: its thread may follow a server for ever, and ends with the program."""
+        try:
+            return future.result(max(0.0, call.ends - self._timer()) + GRACE_SECONDS)
+        except TimeoutError:
+            raise call.given_up() from None
+
+    def _start(self, call: Call) -> Future[Response]:
         """Run a call in a thread of its own: a daemon, so that a given-up wait never delays the program's end."""
         future: Future[Response] = Future()
 
@@ -173,10 +176,11 @@ class RecoupClient:
         threading.Thread(target=work, name=f"GET {call.request.path}", daemon=True).start()
         return future
 
-    def _get(self, call: _Call) -> Response:
-        headers = {"x-api-key": self._key()}
+    def _get(self, call: Call) -> Response:
+        headers = {"x-api-key": key_of(self._settings)}
+        most_tries = min(self._settings.max_attempts, call.most_tries or self._settings.max_attempts)
         retrying = Retrying(
-            stop=stop_after_attempt(min(self._settings.max_attempts, call.most_tries or self._settings.max_attempts)),
+            stop=lambda state: state.attempt_number >= most_tries or call.is_over(self._timer, state),
             wait=pause_before_next_try,
             retry=retry_if_exception(lambda error: isinstance(error, Again) and call.refusals < 2),
             sleep=partial(self._pause, call),
@@ -189,15 +193,17 @@ class RecoupClient:
             times = "once" if call.tries == 1 else f"{call.tries} times"
             raise last.final(f"{where}: {last.what}, tried {times}; {last.advice}") from last.__cause__
 
-    def _pause(self, call: _Call, seconds: float) -> None:
+    def _pause(self, call: Call, seconds: float) -> None:
         if self._sleep is not None:
             self._sleep(seconds)
         else:
             call.stopping.wait(seconds)
 
-    def _try(self, call: _Call, headers: dict[str, str]) -> Response:
+    def _try(self, call: Call, headers: dict[str, str]) -> Response:
         if call.stopping.is_set():
             raise Unreachable(f"GET {call.request.label}: given up, since another request of the poll failed")
+        if call.is_over(self._timer):
+            raise call.given_up()
         call.tries += 1
         try:
             return self._send(call, headers)
@@ -207,7 +213,7 @@ class RecoupClient:
             call.refusals += issubclass(again.final, Refused)
             raise
 
-    def _send(self, call: _Call, headers: dict[str, str]) -> Response:
+    def _send(self, call: Call, headers: dict[str, str]) -> Response:
         request, requested_at = call.request, self._clock()
         with self._http.stream("GET", request.path, params=request.params, headers=headers) as answer:
             if answer.status_code != httpx.codes.OK:
@@ -217,18 +223,17 @@ class RecoupClient:
         server_at = None if isinstance(self._clock, FixedClock) else server_time(answer.headers)
         return Response(request, answer.status_code, body, requested_at, self._clock(), call.tries, server_at)
 
-    def _read(self, call: _Call, answer: httpx.Response) -> bytes:
+    def _read(self, call: Call, answer: httpx.Response) -> bytes:
         """Read a whole body, but never more of it than RECOUP_MAX_BODY_MEGABYTES."""
         refuse_layers(call.request, answer.headers)
         announced = answer.headers.get("content-length", "")
         if announced.isdigit() and int(announced[:18]) > self._limit:
             raise self._too_large(call.request)
-        ends = self._timer() + TRANSFER_TIMEOUTS * self._settings.timeout_seconds
         buffer = BytesIO()
         for chunk in answer.iter_bytes():
             if buffer.tell() + len(chunk) > self._limit:
                 raise self._too_large(call.request)
-            if call.stopping.is_set() or self._timer() > ends:
+            if call.stopping.is_set() or call.is_over(self._timer):
                 raise httpx.ReadTimeout("the transfer took too long")
             buffer.write(chunk)
         return buffer.getvalue()
@@ -238,13 +243,3 @@ class RecoupClient:
             f"GET {request.label}: the body is larger than {self._settings.max_body_megabytes} MB; "
             "raise RECOUP_MAX_BODY_MEGABYTES if that is right, or check RECOUP_API_URL"
         )
-
-    def _key(self) -> str:
-        """Return the key; one that no HTTP header can carry is refused here, for the libraries would print it."""
-        secret = self._settings.api_key
-        if secret is None:
-            raise KeyRefused("No key to read the API with: set RECOUP_API_KEY (it starts with recoup_sk_)")
-        key = secret.get_secret_value().strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise KeyRefused("RECOUP_API_KEY holds characters that no key has; copy it again, as one line")
-        return key

@@ -16,7 +16,7 @@ from pipelines.archive.store import Archive
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import RecoupError
 from pipelines.ingest.poll import task_requests
-from pipelines.ingest.recovery import recover
+from pipelines.ingest.recovery import Recovery
 from pipelines.load.session import Loader
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import NoAnswer, Response
@@ -142,8 +142,10 @@ class World:
                 record = writer.finish(PollEnd(at, False, type(error).__name__, str(error)))
                 loader.load(record)
                 return
-            note = recover(session, writer, client, self.settings, clock) if self.details == "auto" else None
-        summary = session.commit(writer.finish(PollEnd(at, True, recovery_note=note)))
+            recovery = Recovery(client, self.settings, clock)
+            while self.details == "auto" and (wanted := recovery.wanted(session)):
+                session.stage(recovery.fetch(wanted, writer))
+        summary = session.commit(writer.finish(PollEnd(at, True, recovery_note=recovery.note)))
         self.suspect_count += summary.status == "suspect"
 
 
