@@ -23,7 +23,7 @@ class RecoupError(Exception):
 
 
 class BadSettings(RecoupError):
-    """An environment variable, or the file of budgets, is missing or malformed."""
+    """An environment variable, or the file of budgets or names, is missing or malformed."""
 
     exit_code = 2
 

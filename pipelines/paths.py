@@ -83,6 +83,11 @@ class Layout:
         return self.root / "budgets.csv"
 
     @property
+    def account_names_file(self) -> Path:
+        """What people call each account, kept by a person."""
+        return self.root / "accounts.csv"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's run history, event log and schedule state."""
         return self.root / "dagster_home"

@@ -18,7 +18,7 @@ from pipelines.console.number_format import count, shown_path
 from pipelines.console.progress import Steps, working
 from pipelines.console.summary import print_summary
 from pipelines.database.connection import Warehouse
-from pipelines.demo.simulated_api import DAYS, HISTORY, demo_budgets, own_world, pointed_at, simulator_of, sources
+from pipelines.demo.simulated_api import DAYS, HISTORY, demo_hand_kept, own_world, pointed_at, simulator_of, sources
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.ingest import poll as polling
 from pipelines.ingest.simulated_marker import World, read_world, world_file
@@ -56,18 +56,19 @@ def forget(settings: Settings) -> None:
         if sources(Archive(layout.archive)) - {"simulator"}:
             raise BadSettings(f"{shown_path(layout.root)} holds more than simulated data, so nothing was deleted")
         layout.current.unlink(missing_ok=True)
-        _forget_budgets(layout)
+        _forget_hand_kept(layout)
         for folder in (layout.snapshots, layout.archive, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
         world_file(layout).unlink()
     click.echo(f"deleted the simulated data in {shown_path(layout.root)}")
 
 
-def _forget_budgets(layout: Layout) -> None:
-    """Delete the file of budgets, unless a person has changed it since the demo wrote it."""
+def _forget_hand_kept(layout: Layout) -> None:
+    """Delete budgets and names of accounts, unless a person has changed them since the demo wrote them."""
     world = read_world(layout)
-    if world and layout.budgets_file.exists() and layout.budgets_file.read_text("utf-8") == demo_budgets(world):
-        layout.budgets_file.unlink()
+    for path, text in demo_hand_kept(layout, world).items() if world else ():
+        if path.exists() and path.read_text("utf-8") == text:
+            path.unlink()
 
 
 def poll_times(since: datetime, last_poll_at: datetime | None, now: datetime) -> list[datetime]:

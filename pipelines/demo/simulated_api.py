@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +31,7 @@ DAYS = 14
 HISTORY = timedelta(days=28)
 SEED = 7
 BUDGETS_USD = {0: "0.05", 1: "25.00"}
+NAMES = ("Night Owl Records", "Harbour Management", "The Third House")
 KEY = "recoup_sk_simulated"
 
 
@@ -66,22 +68,31 @@ def own_world(layout: Layout, clock: Clock = utc_now) -> World:
             )
         world = new_world(clock=clock)
         keep_world(layout, world)
-        _write_budgets(layout, world)
+        _write_hand_kept(layout, world)
     return world
 
 
-def _write_budgets(layout: Layout, world: World) -> None:
-    if not layout.budgets_file.exists():
-        write_whole(layout.budgets_file, demo_budgets(world).encode())
+def _write_hand_kept(layout: Layout, world: World) -> None:
+    for path, text in demo_hand_kept(layout, world).items():
+        if not path.exists():
+            write_whole(path, text.encode())
 
 
-def demo_budgets(world: World) -> str:
-    """Return the file of budgets that the demo writes: one is soon crossed, one is not, and one account has none."""
+def demo_hand_kept(layout: Layout, world: World) -> dict[Path, str]:
+    """Return the files that the demo writes in a person's place: names of accounts, and budgets.
+
+    One budget is soon crossed, one is not, and one account has none.
+    """
     from pipelines.simulator.demo_fleet import demo_account
 
-    lines = ["account_id,monthly_budget_usd,warn_ratio", "# Written by the demo, and deleted by `demo --forget`."]
-    lines += [f"{demo_account(world.seed, account)},{usd},0.8" for account, usd in BUDGETS_USD.items()]
-    return "\n".join(lines) + "\n"
+    note = "# Written by the demo, and deleted by `demo --forget`."
+    budgets = [f"{demo_account(world.seed, account)},{usd},0.8" for account, usd in BUDGETS_USD.items()]
+    names = [f"{demo_account(world.seed, account)},{name}" for account, name in enumerate(NAMES)]
+    files = {
+        layout.budgets_file: ["account_id,monthly_budget_usd,warn_ratio", note, *budgets],
+        layout.account_names_file: ["account_id,account_name", note, *names],
+    }
+    return {path: "\n".join(lines) + "\n" for path, lines in files.items()}
 
 
 def sources(archive: Archive) -> set[str]:

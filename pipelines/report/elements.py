@@ -115,17 +115,21 @@ def task_link(task_id: str | None, text: str) -> Word:
     return text if task_id is None else Link(text, f"#task={quote(task_id, safe='')}")
 
 
-def account_label(account_id: str | None) -> str:
-    """Name an account by the beginning of its id, which stays the same from day to day; other texts stay whole."""
+def account_label(account_id: str | None, name: str | None = None) -> str:
+    """Name an account: as people call it, else by the beginning of its id, which stays the same; other texts stay whole."""
     label = one_line(account_id)
     is_uuid = len(label) == UUID_LENGTH and label.count("-") == UUID_HYPHENS
-    return (label[:8] if is_uuid else label) or NO_ACCOUNT
+    return one_line(name) or (label[:8] if is_uuid else label) or NO_ACCOUNT
 
 
-def account_labels(account_ids: Sequence[str]) -> dict[str, str]:
-    """Name accounts apart: those whose short names are the same keep their whole ids."""
-    times = Counter(map(account_label, account_ids))
-    return {text: text if times[account_label(text)] > 1 else account_label(text) for text in account_ids}
+def account_labels(accounts: Sequence[tuple[str | None, str | None]]) -> list[str]:
+    """Name accounts, given by id and name, apart: where two would be called the same, their whole ids follow."""
+    labels = [account_label(*account) for account in accounts]
+    times = Counter(labels)
+    return [
+        label if times[label] == 1 else f"{label} ({one_line(account_id)})"
+        for label, (account_id, _) in zip(labels, accounts, strict=True)
+    ]
 
 
 def title(row: Row) -> str:

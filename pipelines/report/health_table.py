@@ -87,7 +87,15 @@ def _line(row: Row, name: str, usual: str) -> Line:
     now, streak = row["state"].replace("_", " "), row["failure_streak_count"] or 0
     model = row["model"] or DEFAULT_MODEL
     below = " · ".join(filter(None, [row["schedule"], row["timezone"], model, row["artist_name"], _owner(row)]))
-    searched = (row["title"], row["task_id"], row["account_id"], row["artist_name"], row["schedule"], model)
+    searched = (
+        row["title"],
+        row["task_id"],
+        row["account_id"],
+        row["account_name"],
+        row["artist_name"],
+        row["schedule"],
+        model,
+    )
     return Line(
         task_id=row["task_id"],
         title=name,
@@ -112,7 +120,7 @@ def _marks(row: Row, now: str) -> Iterator[str]:
 
 
 def _owner(row: Row) -> str:
-    return f"account {account_label(row['account_id'])}" if row["account_id"] else ""
+    return f"account {account_label(row['account_id'], row['account_name'])}" if row["account_id"] else ""
 
 
 def _cells(row: Row, usual: str) -> list[Cell]:

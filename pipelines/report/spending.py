@@ -43,7 +43,7 @@ def budgets(answers: Answers) -> Listing:
         ("Account", "Spent so far", "Forecast", "Budget", "State", "Known"),
         [
             (
-                one_line(row["account_id"]) or NO_ACCOUNT,
+                _account(row["account_id"], row["account_name"]),
                 money(row["total_cents"]),
                 _forecast(row),
                 "-" if row["budget_usd"] is None else money(row["budget_usd"] * 100),
@@ -58,7 +58,7 @@ def budgets(answers: Answers) -> Listing:
         "budgets",
         "This month against budget and forecast",
         "Forecast: what was spent, and what the runs still due by cron cost if they cost what they did; in brackets how "
-        "far that can mislead. Budgets are set in budgets.csv.",
+        "far that can mislead. Budgets stand in budgets.csv, names in accounts.csv.",
         table,
         "No account was seen yet.",
     )
@@ -123,22 +123,35 @@ def _spend_by_day(answers: Answers) -> Figure:
 
 
 def _spend_by(answers: Answers) -> list[Figure]:
-    models = [(one_line(row["name"]) or DEFAULT_MODEL, row) for row in answers.models]
-    accounts = [(one_line(row["name"]) or NO_ACCOUNT, row) for row in answers.accounts]
+    models = [one_line(row["name"]) or DEFAULT_MODEL for row in answers.models]
+    accounts = [(row["name"], row["account_name"]) for row in answers.accounts]
     return [
-        _named_spend(answers, "model", models, MODELS_SHOWN),
-        _named_spend(answers, "account", accounts, ACCOUNTS_SHOWN),
+        _named_spend(answers, "model", answers.models, models, models, MODELS_SHOWN),
+        _named_spend(
+            answers,
+            "account",
+            answers.accounts,
+            account_labels(accounts),
+            [_account(*account) for account in accounts],
+            ACCOUNTS_SHOWN,
+        ),
     ]
 
 
-def _named_spend(answers: Answers, what: str, rows: Sequence[tuple[str, Row]], most: int) -> Figure:
+def _account(account_id: str | None, name: str | None) -> str:
+    whole = one_line(account_id) or NO_ACCOUNT
+    return f"{one_line(name)} ({whole})" if name else whole
+
+
+def _named_spend(
+    answers: Answers, what: str, rows: Sequence[Row], short: Sequence[str], whole: Sequence[str], most: int
+) -> Figure:
     table = Table(
         (what.capitalize(), "Runs", "Spend", "Of it wasted", "Wasted share"),
-        [(label, f"{row['run_count']:,}", *_money(row)) for label, row in rows],
+        [(label, f"{row['run_count']:,}", *_money(row)) for label, row in zip(whole, rows, strict=True)],
         frozenset({1, 2, 3, 4}),
     )
-    short = account_labels([label for label, _ in rows]) if what == "account" else {}
-    drawn = [(short.get(label, label), row) for label, row in rows[:most]]
+    drawn = list(zip(short, rows, strict=True))[:most]
     caption = NOT_THE_MODEL if len(rows) <= most else f"The {most} that cost most of {len(rows):,}. {NOT_THE_MODEL}"
     chart = charts.spend_by(drawn, what, PAGE) if _spent([row for _, row in drawn]) else None
     title = f"Spend by {what}, {window(answers)}"

@@ -1,20 +1,16 @@
-"""The file of budgets, kept by a person: where it is, reading it line by line, and putting it into core.budgets.
+"""The file of budgets, kept by a person: where it is, what a line may say, and putting it into core.budgets.
 
 What a budget means belongs to sql/marts/budget_status.sql. Polls do not read the file: a slip in it must not stop them.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
-from uuid import UUID
 
 import duckdb
 
-from pipelines.errors import BadSettings
 from pipelines.settings import Settings
+from pipelines.transform.hand_kept import Once, account_id, read_lines, refuse
 
 HEADER = ("account_id", "monthly_budget_usd", "warn_ratio")
 EVERY_OTHER_ACCOUNT = "*"
@@ -41,58 +37,20 @@ def read_budgets(settings: Settings) -> list[Budget]:
     path = settings.budgets_path
     if settings.budgets_file is None and not path.exists():
         return []
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadSettings(f"{path} is not UTF-8; save it as `CSV UTF-8`") from error
-    except OSError as error:
-        raise BadSettings(
-            f"the budgets file {path} cannot be read ({error.strerror}); correct RECOUP_BUDGETS_FILE or the file"
-        ) from error
-    return list(_budgets(path, text))
-
-
-def _budgets(path: Path, text: str) -> Iterator[Budget]:
-    line_of: dict[str, int] = {}
-    rows = _rows(text)
-    number, header = next(rows, (1, []))
-    if tuple(header) != HEADER:
-        _refuse(path, number, f"the header must be `{','.join(HEADER)}`, with commas between the columns")
-    for number, row in rows:
-        budget = _budget(path, number, row)
-        first = line_of.setdefault(budget[0], number)
-        if first != number:
-            _refuse(path, number, f"this account has a budget in line {first} already; keep one of the two lines")
-        yield budget
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield number and fields of each line that is neither empty nor a comment."""
-    for number, line in enumerate(io.StringIO(text), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield number, [field.strip() for field in next(csv.reader([line]))]
+    once = Once(path, "budget")
+    budgets = []
+    for number, row in read_lines(path, HEADER, "correct RECOUP_BUDGETS_FILE or the file"):
+        budgets.append(_budget(path, number, row))
+        once.see(number, budgets[-1][0])
+    return budgets
 
 
 def _budget(path: Path, number: int, row: Sequence[str]) -> Budget:
     if len(row) != len(HEADER):
-        _refuse(path, number, f"{len(row)} fields instead of {len(HEADER)}; write 12.50 with a point, not with a comma")
+        refuse(path, number, f"{len(row)} fields instead of {len(HEADER)}; write 12.50 with a point, not with a comma")
     account, amount, ratio = row
     if amount and not _AMOUNT.fullmatch(amount):
-        _refuse(path, number, "monthly_budget_usd must be dollars like 12.50, with a point and at most four decimals")
+        refuse(path, number, "monthly_budget_usd must be dollars like 12.50, with a point and at most four decimals")
     if ratio and not _RATIO.fullmatch(ratio):
-        _refuse(path, number, "warn_ratio must be between 0 and 1, like 0.8, with a point for decimals")
-    return _account_id(path, number, account), amount or None, ratio or None
-
-
-def _account_id(path: Path, number: int, account: str) -> str:
-    """Return the id as the API writes it: in small letters, with hyphens."""
-    if account == EVERY_OTHER_ACCOUNT:
-        return account
-    try:
-        return str(UUID(account))
-    except ValueError:
-        _refuse(path, number, "account_id must be a UUID as the API gives it, or * for every account without a row")
-
-
-def _refuse(path: Path, number: int, what: str) -> NoReturn:
-    raise BadSettings(f"{path}, line {number}: {what}. Correct the line and run the command again; nothing was changed")
+        refuse(path, number, "warn_ratio must be between 0 and 1, like 0.8, with a point for decimals")
+    return account_id(path, number, account, may_be=EVERY_OTHER_ACCOUNT), amount or None, ratio or None

@@ -11,11 +11,13 @@ from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import statement
 from pipelines.progress import Progress
 from pipelines.settings import Settings
+from pipelines.transform.account_names import apply_account_names
 from pipelines.transform.budgets import apply_budgets
 from pipelines.transform.build import BuildReport, build
 from pipelines.transform.model import Key, Model
 
-BUDGETS: Key = ("core", "budgets")
+# Filled from files that a person keeps.
+HAND_KEPT: set[Key] = {("core", "budgets"), ("core", "accounts")}
 
 
 def built_as_of(con: Connection, settings: Settings, models: Sequence[Model]) -> datetime | None:
@@ -33,9 +35,9 @@ def built_as_of(con: Connection, settings: Settings, models: Sequence[Model]) ->
 def build_all(
     con: Connection, settings: Settings, models: Sequence[Model], as_of: datetime, progress: Progress | None = None
 ) -> BuildReport:
-    """Read the budgets and build every mart."""
+    """Read the files that a person keeps, and build every mart."""
     apply_core(con)
-    apply_budgets(con, settings)
+    _apply_hand_kept(con, settings)
     return build(con, models=models, as_of=as_of, reporting_timezone=settings.reporting_timezone, progress=progress)
 
 
@@ -54,6 +56,11 @@ def build_some(
     before = built_as_of(con, settings, models)
     if before is None or all(model.is_base or model.key in only for model in models):
         return build_all(con, settings, models, as_of)
-    if BUDGETS in only:
-        apply_budgets(con, settings)
+    if HAND_KEPT & set(only):
+        _apply_hand_kept(con, settings)
     return build(con, models=models, as_of=before, reporting_timezone=settings.reporting_timezone, only=only)
+
+
+def _apply_hand_kept(con: Connection, settings: Settings) -> None:
+    apply_budgets(con, settings)
+    apply_account_names(con, settings.layout)

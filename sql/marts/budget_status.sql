@@ -254,8 +254,9 @@ judged as (
 )
 
 select
-    month,
-    account_id,
+    judged.month,
+    judged.account_id,
+    accounts.account_name,
     budget_usd,
     warn_ratio,
     case
@@ -289,4 +290,6 @@ select
     runs_missing_count,
     core.coverage_status(runs_missing_count, is_unknown) as coverage_status
 from judged
-order by forecast_ratio desc nulls last, total_cents desc nulls last, account_id
+left join core.accounts as accounts
+    on accounts.account_id = judged.account_id
+order by forecast_ratio desc nulls last, total_cents desc nulls last, judged.account_id

@@ -36,10 +36,11 @@ months as (
 )
 
 select
-    month,
-    account_id,
-    artist_account_id,
-    artist_name,
+    months.month,
+    months.account_id,
+    accounts.account_name,
+    months.artist_account_id,
+    months.artist_name,
     task_count,
     run_count,
     compute_cents,
@@ -57,4 +58,6 @@ select
     run_count / nullif(run_count + runs_missing_count, 0) as coverage_ratio,
     coverage_status
 from months
-order by month desc, total_cents desc nulls last, account_id, artist_account_id
+left join core.accounts as accounts
+    on accounts.account_id = months.account_id
+order by months.month desc, total_cents desc nulls last, months.account_id, months.artist_account_id

@@ -129,6 +129,7 @@ select
     counted.task_id,
     counted.title,
     counted.account_id,
+    accounts.account_name,
     counted.artist_account_id,
     counted.artist_name,
     counted.model,
@@ -210,3 +211,5 @@ left join marts.task_ticks as ticks
     on ticks.task_id = counted.task_id
 left join marts.task_coverage as coverage
     on coverage.task_id = counted.task_id
+left join core.accounts as accounts
+    on accounts.account_id = counted.account_id

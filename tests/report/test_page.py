@@ -183,14 +183,13 @@ class TestNumbers:
         ]  # fmt: skip
         assert context(young)["worst"].title == "Tasks that fail most, last 14 days"
 
-    def test_accounts_have_short_names_that_stay(self) -> None:
-        first, second, third = (
-            f"{start}-1111-4111-8111-111111111111" for start in ("aaaaaaaa", "bbbbbbbb", "aaaaaaab")
+    def test_accounts_have_names_that_stay(self) -> None:
+        first, second, twin = (
+            f"{start}-4111-8111-111111111111" for start in ("aaaaaaaa-1111", "bbbbbbbb-1111", "aaaaaaaa-2222")
         )
-        assert account_labels([first, second, third])[first] == "aaaaaaaa"
-        twin = first.replace("1111", "2222", 1)
-        assert account_labels([first, twin]) == {first: first, twin: twin}
-        assert account_labels(["<b>account</b>"]) == {"<b>account</b>": "<b>account</b>"}
+        assert account_labels([(first, None), (second, "Second")]) == ["aaaaaaaa", "Second"]
+        assert account_labels([(first, None), (twin, None)]) == [f"aaaaaaaa ({first})", f"aaaaaaaa ({twin})"]
+        assert account_labels([("<b>account</b>", None), (None, None)]) == ["<b>account</b>", "(account not known)"]
 
     def test_the_worst_is_the_one_that_surely_fails(self, busy: Answers) -> None:
         assert [row["task_id"] for row in busy.worst] == ["often", "seldom"]

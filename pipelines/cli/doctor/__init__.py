@@ -17,7 +17,7 @@ from pipelines.cli.doctor.files import (
 )
 from pipelines.cli.doctor.finding import Finding
 from pipelines.cli.doctor.history import examine_history
-from pipelines.cli.doctor.settings_and_api import examine_api, examine_budgets, examine_settings
+from pipelines.cli.doctor.settings_and_api import examine_account_names, examine_api, examine_budgets, examine_settings
 from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import shown_path
 from pipelines.errors import BadSettings
@@ -38,6 +38,7 @@ def findings(clock: Clock, *, is_deep: bool = False) -> Iterator[Finding]:
     yield from examine_settings()
     yield _warehouse(settings)
     yield examine_budgets(settings)
+    yield examine_account_names(settings)
     yield from examine_api(settings, clock)
     yield from examine_disk(settings.layout)
     yield from examine_privacy(settings)

@@ -22,6 +22,7 @@ from pipelines.ingest.clock_check import MOST_AHEAD, WORTH_TELLING, clock_skew
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
 from pipelines.settings import Settings
+from pipelines.transform.account_names import read_account_names
 from pipelines.transform.budgets import read_budgets
 
 PREFIX = "RECOUP_"
@@ -63,6 +64,18 @@ def examine_budgets(settings: Settings) -> Finding:
     where = shown_path(settings.budgets_path)
     return Finding(
         "ok", "budgets", f"{count(len(budgets), 'budget')} in {where}" if budgets else f"none; they stand in {where}"
+    )
+
+
+def examine_account_names(settings: Settings) -> Finding:
+    """Read the names of accounts as the next build will."""
+    try:
+        names = read_account_names(settings.layout)
+    except BadSettings as error:
+        return Finding("fail", "accounts", str(error))
+    where = shown_path(settings.layout.account_names_file)
+    return Finding(
+        "ok", "accounts", f"{count(len(names), 'name')} in {where}" if names else f"no names; they stand in {where}"
     )
 
 

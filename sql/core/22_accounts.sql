@@ -1,0 +1,4 @@
+create table if not exists core.accounts (
+    account_id varchar not null,
+    account_name varchar not null
+);
