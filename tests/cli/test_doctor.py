@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.clock import utc_now
 from pipelines.demo import simulated_api
 from tests.cli.conftest import run
 
@@ -26,7 +27,7 @@ class TestDoctor:
 
         Path(".env").write_text("RECOUP_API_KEY=recoup_sk_simulated\nRECOUP_PRIVACY_KEY=hush-hush\n")
         Path(".env").chmod(0o644)
-        with serve(simulated_api.simulator_of(simulated_api.new_world())) as origin:
+        with serve(simulated_api.simulator_of(simulated_api.new_world(), clock=utc_now)) as origin:
             monkeypatch.setenv("RECOUP_API_URL", origin)
             assert run("doctor") == 0
             good = capsys.readouterr().out
