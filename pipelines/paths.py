@@ -88,6 +88,16 @@ class Layout:
         return self.root / "accounts.csv"
 
     @property
+    def kept_files(self) -> tuple[Path, ...]:
+        """What nothing makes again, beside the archive: the key, and what people and the demo have written."""
+        return (self.privacy_key_file, self.budgets_file, self.account_names_file, self.simulated_file)
+
+    @property
+    def simulated_file(self) -> Path:
+        """Says that the data are simulated, and which world they are of."""
+        return self.root / "simulated.json"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's run history, event log and schedule state."""
         return self.root / "dagster_home"

@@ -138,7 +138,11 @@ class Archive:
     def set_aside(self, poll_id: str) -> None:
         """Keep a ledger, but load it no more; its bodies stay where they are."""
         self._set_aside.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
-        self.ledger(poll_id).replace(self._set_aside / f"{poll_id}.ndjson")
+        self.ledger(poll_id).replace(self.aside_ledger(poll_id))
+
+    def aside_ledger(self, poll_id: str) -> Path:
+        """Name the ledger of a poll that was set aside."""
+        return self._set_aside / f"{poll_id}.ndjson"
 
     def aside_ids(self) -> list[str]:
         """Return the polls that were set aside."""

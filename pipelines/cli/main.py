@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from pipelines import errors
-from pipelines.cli.commands import demo, describe, export, inspect, pipeline, report
+from pipelines.cli.commands import backup, demo, describe, export, inspect, pipeline, report
 
 PROGRAM = "recoup-warehouse"
 INTERRUPTED = 130
@@ -70,6 +70,7 @@ for command in (
     *report.COMMANDS,
     *describe.COMMANDS,
     *export.COMMANDS,
+    *backup.COMMANDS,
 ):
     cli.add_command(command)
 

@@ -21,7 +21,7 @@ from pipelines.database.connection import Warehouse
 from pipelines.demo.simulated_api import DAYS, HISTORY, demo_hand_kept, own_world, pointed_at, simulator_of, sources
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.ingest import poll as polling
-from pipelines.ingest.simulated_marker import World, read_world, world_file
+from pipelines.ingest.simulated_marker import World, read_world
 from pipelines.paths import Layout
 from pipelines.settings import Settings
 
@@ -49,7 +49,7 @@ def run(settings: Settings, clock: Clock = utc_now) -> None:
 def forget(settings: Settings) -> None:
     """Delete a warehouse that the demo filled. Raises BadSettings, and deletes nothing, if it holds anything else."""
     layout = settings.layout
-    if not world_file(layout).exists():
+    if not layout.simulated_file.exists():
         raise BadSettings(f"{shown_path(layout.root)} holds no simulated data, so nothing was deleted")
     warehouse = Warehouse.of(settings)
     with warehouse.polling(), warehouse.publishing(), warehouse.locked():
@@ -59,7 +59,7 @@ def forget(settings: Settings) -> None:
         _forget_hand_kept(layout)
         for folder in (layout.snapshots, layout.archive, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
-        world_file(layout).unlink()
+        layout.simulated_file.unlink()
     click.echo(f"deleted the simulated data in {shown_path(layout.root)}")
 
 

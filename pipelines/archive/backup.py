@@ -1,0 +1,99 @@
+"""Copying what a warehouse cannot make again: its archive, its privacy key, and the files that people keep.
+
+A copy is a warehouse without its work file and its snapshots: `rebuild` and `publish` make those. So backing up and
+restoring are the same copying, the one way and the other. Which folders, and what follows, the commands say.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.archive.poll_record import damaged, read_ledger
+from pipelines.archive.store import Archive
+from pipelines.atomic_write import write_whole
+from pipelines.errors import ArchiveDamaged, BadSettings
+from pipelines.paths import PRIVATE_DIR_MODE, Layout
+from pipelines.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy brought: polls that were not there before or have grown, of how many; and what could not be read."""
+
+    new_count: int
+    poll_count: int
+    damaged: tuple[str, ...] = ()
+
+
+def copy_warehouse(source: Layout, target: Layout, progress: Progress | None = None) -> Copied:
+    """Copy what `target` lacks of `source`, and read back what was copied.
+
+    A ledger comes after the bodies that it names, so that a copy that was killed holds whole polls alone, and the next
+    one goes on. A damaged file of the source costs its own poll. Raises BadSettings for a target that holds polls which
+    the source lacks: it belongs to another warehouse.
+    """
+    given, kept = Archive(source.archive), Archive(target.archive)
+    ledgers = {path.stem: path for path in (*_ledgers(given), *_set_aside(given))}
+    _refuse_others(source, target, ledgers)
+    target.prepare()
+    _copy_files(source, target)
+    lost, new_count = list[str](), 0
+    for done, path in enumerate(ledgers.values(), start=1):
+        try:
+            new_count += _copy_poll(given, kept, path, target.archive / path.relative_to(source.archive))
+        except ArchiveDamaged as error:
+            lost.append(str(error))
+        if progress:
+            progress("copying polls", done, len(ledgers))
+    return Copied(new_count, len(ledgers) - len(lost), tuple(lost))
+
+
+def _copy_poll(given: Archive, kept: Archive, source: Path, target: Path) -> bool:
+    """Copy a ledger and its bodies; False when the ledger is there already. Ledgers only grow, so its size tells."""
+    if target != kept.ledger(target.stem) and kept.ledger(target.stem).exists():
+        kept.set_aside(target.stem)
+    if target.exists() and target.stat().st_size == source.stat().st_size:
+        return False
+    content = source.read_bytes()
+    if target.exists() and not content.startswith(target.read_bytes()):
+        raise damaged(source, f"{target} says something else")
+    record = read_ledger(source)
+    for stored in record.responses if record else ():
+        kept.keep(given.body(stored))
+        kept.body(stored)
+    _put(target, content)
+    return True
+
+
+def _copy_files(source: Layout, target: Layout) -> None:
+    for path in source.kept_files:
+        if path.exists():
+            _put(target.root / path.relative_to(source.root), path.read_bytes())
+
+
+def _put(path: Path, content: bytes) -> None:
+    for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+        folder.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
+    write_whole(path, content, is_synced=True)
+    if path.read_bytes() != content:
+        raise damaged(path, "it reads otherwise than it was written")
+
+
+def _refuse_others(source: Layout, target: Layout, ledgers: dict[str, Path]) -> None:
+    if source.root.resolve() == target.root.resolve():
+        raise BadSettings(f"{target.root} is the warehouse itself; name another folder")
+    kept = Archive(target.archive)
+    others = [path.stem for path in (*_ledgers(kept), *_set_aside(kept)) if path.stem not in ledgers]
+    if others:
+        raise BadSettings(
+            f"{target.root} holds a poll that {source.root} lacks ({others[0]}), so it is not a copy of it; "
+            "nothing was copied: name an empty folder"
+        )
+
+
+def _ledgers(archive: Archive) -> Iterator[Path]:
+    return (archive.ledger(poll_id) for poll_id in archive.poll_ids())
+
+
+def _set_aside(archive: Archive) -> Iterator[Path]:
+    return (archive.aside_ledger(poll_id) for poll_id in archive.aside_ids())

@@ -1,0 +1,169 @@
+"""Backup and restore: all that was there is there again, whatever is killed between, and nothing else is touched."""
+
+import contextlib
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.archive import backup
+from pipelines.archive.backup import Copied, copy_warehouse
+from pipelines.archive.store import Archive
+from pipelines.archive.verify import verify
+from pipelines.errors import BadSettings
+from pipelines.load.rebuild import rebuild
+from pipelines.paths import Layout
+from tests.support.polled_world import PolledWorld, core_rows
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of two polls with details, and files that a person wrote."""
+    world = PolledWorld(tmp_path_factory.mktemp("lived"), details_per_poll=5)
+    for hours in (2.5, 5.5):
+        world.poll(hours)
+    world.settings.layout.budgets_file.write_text("account_id,monthly_budget_usd,warn_ratio\n*,7.5,\n")
+    world.settings.layout.privacy_key_file.write_bytes(b"the key")
+    return world.settings.layout.root
+
+
+@pytest.fixture
+def world(lived: Path, tmp_path: Path) -> PolledWorld:
+    """That warehouse again, as this test's own."""
+    shutil.copytree(lived, tmp_path / "warehouse")
+    return PolledWorld(tmp_path / "warehouse", details_per_poll=5)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "copy")
+
+
+def files(layout: Layout) -> dict[str, bytes]:
+    return {str(path.relative_to(layout.root)): path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+
+
+def test_a_restored_warehouse_has_the_same_tables(world: PolledWorld, copy: Layout, tmp_path: Path) -> None:
+    before = world.dump()
+    assert copy_warehouse(world.settings.layout, copy) == Copied(2, 2)
+    restored = world.settings.model_copy(update={"warehouse_dir": tmp_path / "again"})
+    assert copy_warehouse(copy, restored.layout) == Copied(2, 2)
+    rebuild(restored)
+    assert core_rows(restored) == before
+    for path in world.settings.layout.kept_files:
+        if path.exists():
+            twin = restored.layout.root / path.relative_to(world.settings.layout.root)
+            assert twin.read_bytes() == path.read_bytes()
+
+
+def test_only_what_is_new_is_copied(world: PolledWorld, copy: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_warehouse(world.settings.layout, copy)
+    assert copy_warehouse(world.settings.layout, copy) == Copied(0, 2)
+    world.poll(8.5)
+    known = files(copy)
+    assert copy_warehouse(world.settings.layout, copy) == Copied(1, 3)
+    assert {name: content for name, content in files(copy).items() if name in known} == known
+
+
+def test_a_poll_under_way_is_copied_as_far_as_it_is_and_later_whole(world: PolledWorld, copy: Layout) -> None:
+    ledger = max((world.settings.layout.archive / "polls").rglob("*.ndjson"))
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole[: len(whole) // 2])
+    assert copy_warehouse(world.settings.layout, copy) == Copied(2, 2)
+    assert list(verify(Archive(copy.archive))) == []
+    ledger.write_bytes(whole)
+    assert copy_warehouse(world.settings.layout, copy) == Copied(1, 2)
+    assert (copy.archive / ledger.relative_to(world.settings.layout.archive)).read_bytes() == whole
+
+
+class Killed(BaseException):
+    """Nothing in the code under test may catch it."""
+
+
+class KilledAt:
+    """Lets the n-th file not be written; `is_met` tells whether so many were asked for."""
+
+    def __init__(self, write: int, patch: pytest.MonkeyPatch) -> None:
+        self._left = write
+        patch.setattr(backup, "_put", self._before(backup._put))
+        patch.setattr(Archive, "keep", self._before(Archive.keep))
+
+    @property
+    def is_met(self) -> bool:
+        return self._left <= 0
+
+    def _before(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            self._left -= 1
+            if not self._left:
+                raise Killed
+            return write(*arguments)
+
+        return counted
+
+
+def test_a_copy_that_is_killed_holds_whole_polls_and_the_next_one_goes_on(
+    world: PolledWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = world.settings.layout
+    copy_warehouse(source, whole := Layout(tmp_path / "whole"))
+    for write in range(1, 40):
+        target = Layout(tmp_path / f"killed-{write}")
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            kill = KilledAt(write, patch)
+            copy_warehouse(source, target)
+        assert list(verify(Archive(target.archive))) == []
+        copy_warehouse(source, target)
+        assert files(target) == files(whole)
+        if not kill.is_met:
+            return
+    raise AssertionError("no copy came to its end")
+
+
+def test_a_damaged_body_costs_its_own_poll(world: PolledWorld, copy: Layout) -> None:
+    bodies = sorted((world.settings.layout.archive / "bodies").rglob("*.zst"), key=lambda path: path.stat().st_mtime)
+    bodies[0].write_bytes(b"x")
+    copied = copy_warehouse(world.settings.layout, copy)
+    assert copied.poll_count == 1
+    assert len(copied.damaged) == 1
+    assert str(bodies[0]) in copied.damaged[0]
+    assert list(verify(Archive(copy.archive))) == []
+
+
+def test_a_ledger_that_was_cut_never_replaces_its_longer_copy(world: PolledWorld, copy: Layout) -> None:
+    copy_warehouse(world.settings.layout, copy)
+    kept = files(copy)
+    ledger = max((world.settings.layout.archive / "polls").rglob("*.ndjson"))
+    ledger.write_bytes(ledger.read_bytes().split(b"\n")[0] + b"\n")
+    copied = copy_warehouse(world.settings.layout, copy)
+    assert [str(ledger) in what for what in copied.damaged] == [True]
+    assert files(copy) == kept
+
+
+def test_a_folder_of_another_warehouse_is_left_alone(world: PolledWorld, tmp_path: Path) -> None:
+    other = PolledWorld(tmp_path / "other", run_details="off")
+    other.poll(3.5)
+    before = files(other.settings.layout)
+    with pytest.raises(BadSettings, match="name an empty folder"):
+        copy_warehouse(world.settings.layout, other.settings.layout)
+    with pytest.raises(BadSettings, match="the warehouse itself"):
+        copy_warehouse(world.settings.layout, world.settings.layout)
+    assert files(other.settings.layout) == before
+
+
+def test_a_poll_that_was_set_aside_since_does_not_come_back(world: PolledWorld, copy: Layout) -> None:
+    copy_warehouse(world.settings.layout, copy)
+    archive, kept = Archive(world.settings.layout.archive), Archive(copy.archive)
+    archive.set_aside(archive.poll_ids()[0])
+    copy_warehouse(world.settings.layout, copy)
+    assert (kept.poll_ids(), kept.aside_ids()) == (archive.poll_ids(), archive.aside_ids())
+    assert len(kept.aside_ids()) == 1
+
+
+def test_nobody_else_can_read_a_copy(world: PolledWorld, copy: Layout) -> None:
+    copy_warehouse(world.settings.layout, copy)
+    private = [path for path in copy.root.rglob("*") if path.name not in ("snapshots", "budgets.csv")]
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in private} == {0}

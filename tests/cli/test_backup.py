@@ -1,0 +1,44 @@
+"""backup and restore as a person runs them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import Settings
+from tests.cli.conftest import run
+from tests.support.polled_world import core_rows
+
+
+def test_a_warehouse_that_is_lost_comes_back(
+    published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = core_rows(Settings.load())
+    assert run("backup", "safe") == 0
+    assert capsys.readouterr().out == "backed up 1 poll, 1 of them new: safe\n"
+    monkeypatch.setenv("RECOUP_WAREHOUSE_DIR", "again")
+    assert run("restore", "safe") == 0
+    assert capsys.readouterr().out == "restored 1 poll; next: recoup-warehouse publish\n"
+    after = core_rows(Settings.load())
+    # The build that was published is no part of a backup.
+    assert after.pop("build_context") == []
+    before.pop("build_context")
+    built = {"expected_ticks", "schedule_gaps", "budgets"}
+    assert {name: rows for name, rows in after.items() if name not in built} == {
+        name: rows for name, rows in before.items() if name not in built
+    }
+    assert published.exists()
+
+
+@pytest.mark.usefixtures("published")
+def test_a_warehouse_in_use_is_not_restored_into(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("backup", "safe") == 0
+    assert run("restore", "safe") == 2
+    assert "warehouse is in use; restore into a new folder" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_backup_is_named(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("restore", "nothing") == 2
+    assert "nothing holds no backup" in capsys.readouterr().err
+    assert run("backup", "safe") == 2
+    assert "holds no archive yet" in capsys.readouterr().err
+    assert not (own_folder / "safe").exists()
