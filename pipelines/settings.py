@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     privacy_key: SecretStr | None = None
     privacy_keep: Annotated[frozenset[PrivateColumn], NoDecode] = frozenset()
     snapshots_kept: int = Field(default=5, ge=3, le=1000)
+    serve_token: SecretStr | None = None
 
     run_details: Literal["auto", "off"] = "auto"
     details_per_poll: int = Field(default=100, ge=0, le=10_000)
@@ -83,7 +84,7 @@ class Settings(BaseSettings):
         # As the API writes them: an id in capitals is answered, and then equals no id in the answer.
         return tuple(dict.fromkeys(_uuid(position, value) for position, value in enumerate(values, start=1)))
 
-    @field_validator("api_key", "privacy_key", "budgets_file", "nightly_timezone", mode="before")
+    @field_validator("api_key", "privacy_key", "serve_token", "budgets_file", "nightly_timezone", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value
