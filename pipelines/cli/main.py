@@ -10,11 +10,7 @@ from collections.abc import Sequence
 import click
 
 from pipelines import errors
-<<<<<<< HEAD
-from pipelines.cli.commands import backup, demo, describe, export, inspect, pipeline, report
-=======
-from pipelines.cli.commands import demo, describe, export, inspect, pipeline, report, serve
->>>>>>> 9547870 (serve: the published copies over HTTP, for DuckDB on other machines)
+from pipelines.cli.commands import backup, demo, describe, export, inspect, pipeline, report, serve
 
 PROGRAM = "recoup-warehouse"
 INTERRUPTED = 130
@@ -74,11 +70,8 @@ for command in (
     *report.COMMANDS,
     *describe.COMMANDS,
     *export.COMMANDS,
-<<<<<<< HEAD
     *backup.COMMANDS,
-=======
     *serve.COMMANDS,
->>>>>>> 9547870 (serve: the published copies over HTTP, for DuckDB on other machines)
 ):
     cli.add_command(command)
 
