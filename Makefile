@@ -68,8 +68,18 @@ clean: ## Remove .venv and caches; the warehouse stays
 .venv-bi/.ready: docs/bi/requirements.lock
 	$(PYTHON) -m venv .venv-bi
 	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-bi/bin/python docs/bi/requirements.lock
-	@npm install --silent --no-fund --no-audit --prefix .venv-bi/node '@duckdb/node-api@1.5.6-r.1' \
+	@npm install --silent --no-fund --no-audit --prefix .venv-bi/node '@duckdb/node-api@1.5.6-r.1' '@duckdb/duckdb-wasm@1.32.0' \
 		|| { rm -rf .venv-bi/node; echo "npm could not install @duckdb/node-api: the tests of Node are skipped"; }
+	@touch $@
+
+.venv-dbt/.ready: docs/bi/requirements-dbt.txt
+	$(PYTHON) -m venv .venv-dbt
+	$(BIN)/uv pip install -q --system-certs --python .venv-dbt/bin/python -r docs/bi/requirements-dbt.txt
+	@touch $@
+
+.venv-bi-newest/.ready: docs/bi/requirements-newest.txt
+	$(PYTHON) -m venv .venv-bi-newest
+	$(BIN)/uv pip install -q --system-certs --upgrade --python .venv-bi-newest/bin/python -r docs/bi/requirements-newest.txt
 	@touch $@
 
 superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback, to try the bundle
@@ -78,8 +88,8 @@ superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback
 bi: setup .venv-superset/.ready ## Import the bundle into a real Superset and compare each chart with the file
 	$(BIN)/python -m pytest -m slow tests/bi/test_superset.py
 
-test-bi: setup .venv-bi/.ready ## Run the code of docs/bi with the real clients
-	$(BIN)/python -m pytest -m slow tests/bi/test_clients.py
+test-bi: setup .venv-bi/.ready .venv-bi-newest/.ready .venv-dbt/.ready ## Run the code of docs/bi with the real clients, and with the newest DuckDB
+	$(BIN)/python -m pytest -m slow tests/bi --ignore tests/bi/test_superset.py
 
 browser: setup ## Look at the report in headless Chromium
 	$(BIN)/python -m pytest -m slow tests/browser

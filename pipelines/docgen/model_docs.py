@@ -1,12 +1,13 @@
 """Which files of docs/ are generated from the models, and writing them (`make docs`).
 
-What stands in them belongs to data_dictionary.py and semantic_layer.py.
+What stands in them belongs to data_dictionary.py, semantic_layer.py and dbt_sources.py.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.docgen.data_dictionary import as_json, markdown
+from pipelines.docgen.dbt_sources import dbt_sources
 from pipelines.docgen.semantic_layer import semantic_layer
 from pipelines.paths import SQL_DIR
 from pipelines.transform.load_models import load_models
@@ -17,6 +18,7 @@ GENERATORS = {
     "data_dictionary.md": markdown,
     "data_dictionary.json": as_json,
     "semantic_layer.yml": semantic_layer,
+    "bi/dbt_sources.yml": dbt_sources,
 }
 
 
@@ -33,6 +35,7 @@ def write(folder: Path = DOCS_DIR) -> None:
     refuse_without(folder)
     models = load_models()
     for name, generate in GENERATORS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(generate(models), encoding="utf-8")
 
 

@@ -84,11 +84,23 @@ def _read_pair(path: Path, schema: str) -> Model:
         materialized="base" if schema == "core" else file.materialized,
         has_completeness=file.completeness,
         metrics=tuple(
-            Metric(name, metric.description, metric.expression, metric.unit) for name, metric in file.metrics.items()
+            Metric(name, metric.description, _portable(metric.expression, metric.unit), metric.unit)
+            for name, metric in file.metrics.items()
         ),
         dimensions=tuple(file.dimensions),
         path=path,
     )
+
+
+def _portable(expression: str, unit: str) -> str:
+    """Give a metric a type that all clients read alike.
+
+    DuckDB makes a HUGEINT of a sum of BIGINT and a DECIMAL(38) of a sum of money: JavaScript, Arrow and data frames
+    turn those into floating point.
+    """
+    if unit == "ratio":
+        return expression
+    return f"cast({expression} as {'decimal(28, 10)' if unit == 'usd' else 'bigint'})"
 
 
 def _parse(yml: Path) -> ModelFile:

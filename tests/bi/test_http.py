@@ -94,11 +94,11 @@ con.execute("load httpfs")
 attach = "attach '{ADDRESS}{newest["database"]}' as recoup (read_only)"
 try:
     con.execute(attach)
-except duckdb.Error as error:
-    print(type(error).__name__)
+except duckdb.Error:
+    print("refused")
 con.execute("create secret (type http, bearer_token 's3cret')")
 con.execute(attach)
 print(con.execute({COUNT!r}).fetchone()[0])
 """
         told = place.run(clients / "bin/python", "-c", code, HOME=str(home)).split()
-    assert told == ["HTTPException", str(place.rows("select count(*) from core.runs")[0][0])]
+    assert told == ["refused", str(place.rows("select count(*) from core.runs")[0][0])]

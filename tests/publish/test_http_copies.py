@@ -67,9 +67,10 @@ def test_files_come_in_ranges(layout: Layout, client: httpx.Client) -> None:
     assert client.get("/snapshots/1/recoup.duckdb", headers={"Range": f"bytes={len(file)}-"}).status_code == 416
 
 
-def test_nothing_else_is_served(client: httpx.Client) -> None:
+def test_nothing_else_is_served(client: httpx.Client, layout: Layout) -> None:
+    private = f"/{layout.work.name}"
     for path in (
-        *("/archive/", "/work/recoup.duckdb", "/work/privacy.key", "/current/recoup.duckdb", "/snapshots/"),
+        *("/archive/", f"{private}/recoup.duckdb", f"{private}/privacy.key", "/current/recoup.duckdb", "/snapshots/"),
         *("/snapshots/9/recoup.duckdb", "/snapshots/1/other", "/snapshots/1/..%2f..%2fwork%2frecoup.duckdb"),
         "/snapshots/..%2fwork/recoup.duckdb",
     ):

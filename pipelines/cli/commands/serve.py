@@ -5,7 +5,7 @@ import click
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8788, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8788, show_default=True, help="Port to listen on.")
 def serve(host: str, port: int) -> None:
     """Serve the published copies over HTTP until Ctrl-C, for DuckDB on other machines.
 
