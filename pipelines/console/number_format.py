@@ -14,9 +14,9 @@ def money(cents: Decimal | None) -> str:
     size = abs(cents)
     if size == 0:
         return "$0"
-    if size < 100:
-        # Two digits besides leading zeros, so that 0.0025 does not become 0.00.
-        digits = max(1 - size.adjusted(), 0)
+    # Two digits besides leading zeros, so that 0.0025 does not become 0.00.
+    digits = max(1 - size.adjusted(), 0)
+    if _rounded(size, digits) < 100:
         return f"{_rounded(cents, digits).normalize():f} ¢"
     return f"${_rounded(cents / 100, 2):,f}"
 

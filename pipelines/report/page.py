@@ -24,6 +24,12 @@ SOURCES = {
     "file": "saved response bodies",
     "none": "nothing yet, since no poll was loaded",
 }
+WARNINGS = {
+    "suspect": "Some answers of the last poll look like an outage at the source; what they tell is too old.",
+    "partial": "Some accounts did not answer the last poll; what is said of them is older than it should be.",
+    "failed": "The last poll failed; what follows is older than it should be.",
+    "running": "The last poll did not end; what follows is older than it should be.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,8 @@ def context(answers: Answers) -> dict[str, Any]:
 
 def _warnings(info: Row) -> list[str]:
     """What makes all below it doubtful; what is good to know stands at the end of the page."""
-    if info["last_poll_status"] in (None, "succeeded"):
-        return []
-    return [f"The last poll is not to be trusted: {info['last_poll_status']}. What follows is older than it should be."]
+    warning = WARNINGS.get(info["last_poll_status"])
+    return [warning] if warning else []
 
 
 def _notes(answers: Answers) -> Iterator[str]:

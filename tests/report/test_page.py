@@ -247,5 +247,7 @@ def test_simulated_data_are_announced(empty: Answers, source: str, is_loud: bool
 
 
 def test_a_poll_that_is_not_to_be_trusted_is_announced(empty: Answers) -> None:
-    said = context(told(empty, last_poll_status="suspect"))["warnings"]
-    assert said[0].startswith("The last poll is not to be trusted: suspect.")
+    statuses = ("suspect", "partial", "failed", "running", "succeeded", None)
+    said = {status: context(told(empty, last_poll_status=status))["warnings"] for status in statuses}
+    assert [len(said[status]) for status in statuses] == [1, 1, 1, 1, 0, 0]
+    assert said["failed"] == ["The last poll failed; what follows is older than it should be."]
