@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.paths import Layout
-from pipelines.transform.hand_kept import Once, account_id, read_lines, refuse
+from pipelines.transform.hand_kept import account_id, read_rows, refuse
 
 HEADER = ("account_id", "account_name")
 LONGEST_NAME = 80
@@ -33,12 +33,7 @@ def read_account_names(layout: Layout) -> list[Name]:
     path = layout.account_names_file
     if not path.exists():
         return []
-    once = Once(path, "name")
-    names = []
-    for number, row in read_lines(path, HEADER, "correct the file or remove it"):
-        names.append(_name(path, number, row))
-        once.see(number, names[-1][0])
-    return names
+    return read_rows(path, HEADER, _name, what="name", advice="correct the file or remove it")
 
 
 def _name(path: Path, number: int, row: Sequence[str]) -> Name:

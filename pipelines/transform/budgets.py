@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.settings import Settings
-from pipelines.transform.hand_kept import Once, account_id, read_lines, refuse
+from pipelines.transform.hand_kept import account_id, read_rows, refuse
 
 HEADER = ("account_id", "monthly_budget_usd", "warn_ratio")
 EVERY_OTHER_ACCOUNT = "*"
@@ -37,12 +37,7 @@ def read_budgets(settings: Settings) -> list[Budget]:
     path = settings.budgets_path
     if settings.budgets_file is None and not path.exists():
         return []
-    once = Once(path, "budget")
-    budgets = []
-    for number, row in read_lines(path, HEADER, "correct RECOUP_BUDGETS_FILE or the file"):
-        budgets.append(_budget(path, number, row))
-        once.see(number, budgets[-1][0])
-    return budgets
+    return read_rows(path, HEADER, _budget, what="budget", advice="correct RECOUP_BUDGETS_FILE or the file")
 
 
 def _budget(path: Path, number: int, row: Sequence[str]) -> Budget:

@@ -5,23 +5,36 @@ What is in them belongs to budgets.py and account_names.py.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from pipelines.errors import BadSettings
 
 Line = tuple[int, list[str]]
+Row = TypeVar("Row", bound=tuple[str | None, ...])
 
 
-def read_lines(path: Path, header: Sequence[str], advice: str) -> list[Line]:
-    """Return number and fields of each line below the header. Raises BadSettings naming file and line; `advice` ends it."""
+def read_rows(
+    path: Path, header: Sequence[str], parse: Callable[[Path, int, list[str]], Row], *, what: str, advice: str
+) -> list[Row]:
+    """Return each line below the header as `parse` reads it; a row begins with its account, which has one line only.
+
+    Raises BadSettings naming file and line. `what` is what a line gives an account; `advice` is for a file out of reach.
+    """
     lines = _lines(_text(path, advice))
     number, first = next(lines, (1, []))
     if first != list(header):
         refuse(path, number, f"the header must be `{','.join(header)}`, with commas between the columns")
-    return list(lines)
+    line_of: dict[str | None, int] = {}
+    rows = []
+    for number, fields in lines:
+        rows.append(parse(path, number, fields))
+        known = line_of.setdefault(rows[-1][0], number)
+        if known != number:
+            refuse(path, number, f"this account has a {what} in line {known} already; keep one of the two lines")
+    return rows
 
 
 def _text(path: Path, advice: str) -> str:
@@ -38,24 +51,6 @@ def _lines(text: str) -> Iterator[Line]:
     for number, line in enumerate(io.StringIO(text), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, [field.strip() for field in next(csv.reader([line]))]
-
-
-class Once:
-    """Refuses the second line about one account."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        self._path, self._what = path, what
-        self._line_of: dict[str, int] = {}
-
-    def see(self, number: int, account: str) -> None:
-        """Remember the line of an account. Raises BadSettings when it has one already."""
-        first = self._line_of.setdefault(account, number)
-        if first != number:
-            refuse(
-                self._path,
-                number,
-                f"this account has a {self._what} in line {first} already; keep one of the two lines",
-            )
 
 
 def account_id(path: Path, number: int, text: str, *, may_be: str | None = None) -> str:
