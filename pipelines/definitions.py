@@ -11,6 +11,7 @@ import dagster as dg
 from pipelines.clock import Clock, utc_now
 from pipelines.orchestrate.asset_checks import model_checks
 from pipelines.orchestrate.assets import core_assets, mart_assets, published_assets
+from pipelines.orchestrate.failure_sensor import night_failed
 from pipelines.orchestrate.housekeeping import housekeeping
 from pipelines.orchestrate.jobs import nightly_job, nightly_schedule, poll_job
 from pipelines.orchestrate.resources import Pipeline, pipeline_resource
@@ -46,7 +47,7 @@ def build_defs(
         asset_checks=[model_checks(models)],
         jobs=[poll_job, nightly_job],
         schedules=[nightly_schedule(settings)],
-        sensors=[poll_cadence(settings), housekeeping(models)],
+        sensors=[poll_cadence(settings), housekeeping(models), night_failed(settings)],
         resources={"pipeline": pipeline_resource(pipeline)},
         # One process per run: starting processes, not working, would take most of the time.
         executor=dg.in_process_executor,

@@ -3,13 +3,16 @@
 The steps themselves live in ingest/poll.py, transform/build.py, transform/checks.py and publish/publisher.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
-from pipelines.errors import ChecksFailed
+from pipelines.errors import BadSettings, ChecksFailed, RecoupError, WarehouseBusy
+from pipelines.incidents.watch import beat, note_build, note_night, note_poll
 from pipelines.ingest.poll import load_pending, poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
@@ -41,16 +44,29 @@ def nightly(
     settings: Settings, *, clock: Clock, client: RecoupClient | None = None, progress: Progress | None = None
 ) -> NightReport:
     """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then."""
-    polled = poll(settings, clock=clock, client=client, progress=progress)
+    beat(settings, "/start")
+    with noted(settings, clock) as checks:
+        return _night(settings, clock, client, progress, checks)
+
+
+def _night(
+    settings: Settings,
+    clock: Clock,
+    client: RecoupClient | None,
+    progress: Progress | None,
+    checks: list[CheckResult],
+) -> NightReport:
+    polled = poll_and_note(settings, clock=clock, client=client, progress=progress)
     models, built = load_models(), list[BuildReport]()
 
     def prepare(con: Connection) -> None:
         built.append(build_all(con, settings, models, clock(), progress))
+        note_build(con, settings, clock)
         if progress:
             progress("checking and publishing", 0, 1)
 
     report = ReportAttachment(write_report)
-    snapshot, checks = _publish(settings, models, clock, prepare, report)
+    snapshot = _publish(settings, models, clock, prepare, report, checks)
     report.raise_failure()
     return NightReport(polled, built[0], checks, snapshot)
 
@@ -64,7 +80,9 @@ def build_and_check(
     with warehouse.write() as con:
         apply_core(con)
         load_pending(Loader.of(con, settings), lambda _: warehouse.is_polled())
-        return build_all(con, settings, models, clock(), progress), run_checks(con, models)
+        report = build_all(con, settings, models, clock(), progress)
+        note_build(con, settings, clock)
+        return report, run_checks(con, models)
 
 
 def check_and_publish(
@@ -74,20 +92,62 @@ def check_and_publish(
 
     Raises ChecksFailed, with the published copy left as it is. An error of the report is the caller's to raise.
     """
-    return _publish(settings, models, clock, lambda con: build_missing(con, settings, models, clock()), report)[0]
+    with noted(settings, clock) as checks:
+        prepare = partial(_build_missing, settings, models, clock)
+        return _publish(settings, models, clock, prepare, report, checks)
+
+
+def _build_missing(settings: Settings, models: Sequence[Model], clock: Clock, con: Connection) -> None:
+    build_missing(con, settings, models, clock())
+
+
+def poll_and_note(
+    settings: Settings,
+    *,
+    clock: Clock,
+    client: RecoupClient | None = None,
+    accept_deletions: bool = False,
+    progress: Progress | None = None,
+) -> PollSummary:
+    """Poll the source once, and note how polls go. Raises the error that ended the poll."""
+    try:
+        summary = poll(settings, clock=clock, client=client, accept_deletions=accept_deletions, progress=progress)
+    except (BadSettings, WarehouseBusy):
+        raise  # nothing was asked, so there is nothing to note
+    except RecoupError:
+        note_poll(settings, clock)
+        raise
+    note_poll(settings, clock)
+    return summary
+
+
+@contextmanager
+def noted(settings: Settings, clock: Clock) -> Iterator[list[CheckResult]]:
+    """Note how a night (or its last step) ends, with the results of checks that the block puts into the list."""
+    checks: list[CheckResult] = []
+    try:
+        yield checks
+    except Exception as error:
+        note_night(settings, clock, error=error, checks=checks)
+        raise
+    note_night(settings, clock, error=None, checks=checks)
 
 
 def _publish(
-    settings: Settings, models: Sequence[Model], clock: Clock, prepare: Judge, report: ReportAttachment | None
-) -> tuple[Snapshot, list[CheckResult]]:
-    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself."""
-    checks: list[CheckResult] = []
+    settings: Settings,
+    models: Sequence[Model],
+    clock: Clock,
+    prepare: Judge,
+    report: ReportAttachment | None,
+    checks: list[CheckResult],
+) -> Snapshot:
+    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; `checks` gets them."""
 
     def audit(con: Connection) -> None:
         checks.extend(run_checks(con, models))
         refuse_failed(checks)
 
-    snapshot = publish(
+    return publish(
         Warehouse.of(settings),
         kept=settings.snapshots_kept,
         clock=clock,
@@ -95,7 +155,6 @@ def _publish(
         audit=audit,
         extras=report,
     )
-    return snapshot, checks
 
 
 def refuse_failed(checks: Sequence[CheckResult]) -> None:

@@ -89,13 +89,24 @@ class Layout:
 
     @property
     def kept_files(self) -> tuple[Path, ...]:
-        """What nothing makes again, beside the archive: the key, and what people and the demo have written."""
-        return (self.privacy_key_file, self.budgets_file, self.account_names_file, self.simulated_file)
+        """What nothing makes again, beside the archive: key, incidents, and what people and the demo wrote."""
+        written = (self.budgets_file, self.account_names_file, self.simulated_file)
+        return (self.privacy_key_file, self.incident_ledger, *written)
 
     @property
     def simulated_file(self) -> Path:
         """Says that the data are simulated, and which world they are of."""
         return self.root / "simulated.json"
+
+    @property
+    def incidents(self) -> Path:
+        """The ledger of incidents and its outbox; private."""
+        return self.root / "incidents"
+
+    @property
+    def incident_ledger(self) -> Path:
+        """The ledger itself."""
+        return self.incidents / "ledger.sqlite"
 
     @property
     def dagster_home(self) -> Path:
@@ -105,7 +116,7 @@ class Layout:
     def prepare(self) -> None:
         """Create the folders, private ones with mode 0700."""
         self.root.mkdir(parents=True, exist_ok=True)
-        for folder in (self.archive, self.work, self.scratch, self.dagster_home):
+        for folder in (self.archive, self.work, self.scratch, self.incidents, self.dagster_home):
             folder.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
             folder.chmod(PRIVATE_DIR_MODE)
         self.snapshots.mkdir(exist_ok=True)

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     max_body_megabytes: int = Field(default=256, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
     memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
+    incident_sinks: SecretStr | None = None
+    incident_limits_file: Path | None = None
+    heartbeat_url: SecretStr | None = None
+
     schedules: bool = False
     nightly_at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     nightly_timezone: str | None = None
@@ -84,7 +88,17 @@ class Settings(BaseSettings):
         # As the API writes them: an id in capitals is answered, and then equals no id in the answer.
         return tuple(dict.fromkeys(_uuid(position, value) for position, value in enumerate(values, start=1)))
 
-    @field_validator("api_key", "privacy_key", "serve_token", "budgets_file", "nightly_timezone", mode="before")
+    @field_validator(
+        "api_key",
+        "privacy_key",
+        "serve_token",
+        "budgets_file",
+        "nightly_timezone",
+        "incident_sinks",
+        "incident_limits_file",
+        "heartbeat_url",
+        mode="before",
+    )
     @classmethod
     def _blank_is_unset(cls, value: Any) -> Any:
         return None if isinstance(value, str) and not value.strip() else value

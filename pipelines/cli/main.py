@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from pipelines import errors
-from pipelines.cli.commands import backup, demo, describe, export, inspect, pipeline, report, serve
+from pipelines.cli.commands import backup, demo, describe, export, incidents, inspect, pipeline, report, serve
 
 PROGRAM = "recoup-warehouse"
 INTERRUPTED = 130
@@ -67,6 +67,7 @@ for command in (
     *demo.COMMANDS,
     *pipeline.COMMANDS,
     *inspect.COMMANDS,
+    *incidents.COMMANDS,
     *report.COMMANDS,
     *describe.COMMANDS,
     *export.COMMANDS,

@@ -57,7 +57,7 @@ def forget(settings: Settings) -> None:
             raise BadSettings(f"{shown_path(layout.root)} holds more than simulated data, so nothing was deleted")
         layout.current.unlink(missing_ok=True)
         _forget_hand_kept(layout)
-        for folder in (layout.snapshots, layout.archive, layout.dagster_home, layout.work):
+        for folder in (layout.snapshots, layout.archive, layout.incidents, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
         layout.simulated_file.unlink()
     click.echo(f"deleted the simulated data in {shown_path(layout.root)}")

@@ -25,7 +25,9 @@ REPORT = dg.AssetKey(["published", "report"])
 FILLED_BY_BUILD: dict[Key, tuple[Key, ...]] = {
     ("core", "budgets"): (),
     ("core", "build_context"): (("core", "polls"),),
+    ("core", "check_results"): (),
     ("core", "expected_ticks"): (("core", "task_versions"), ("core", "tasks")),
+    ("core", "incidents"): (("core", "polls"),),
     ("core", "schedule_gaps"): (("core", "tasks"),),
 }
 

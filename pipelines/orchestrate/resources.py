@@ -12,9 +12,9 @@ import dagster as dg
 from pipelines.clock import Clock, utc_now
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
-from pipelines.ingest.poll import poll
+from pipelines.incidents.watch import note_build
 from pipelines.load.poll_rows import PollSummary
-from pipelines.nightly import check_and_publish
+from pipelines.nightly import check_and_publish, poll_and_note
 from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows
 from pipelines.publish.snapshots import Snapshot
@@ -50,7 +50,7 @@ class Pipeline:
         """Poll once."""
         client = self.make_client(self.settings, self.clock) if self.make_client else None
         try:
-            return poll(self.settings, clock=self.clock, client=client)
+            return poll_and_note(self.settings, clock=self.clock, client=client)
         finally:
             if client is not None:
                 client.close()
@@ -58,7 +58,10 @@ class Pipeline:
     def build(self, only: Collection[Key]) -> BuildReport:
         """Build the named marts."""
         with self.warehouse.write() as con:
-            return build_some(con, self.settings, self.models, self.clock(), only)
+            report = build_some(con, self.settings, self.models, self.clock(), only)
+            if len(report.row_counts) == sum(not model.is_base for model in self.models):
+                note_build(con, self.settings, self.clock)
+            return report
 
     def row_counts(self, schema: str) -> dict[Key, int]:
         """Count the rows of each table of a schema."""

@@ -5,7 +5,7 @@ No work is done here; commands that only look are in inspect.py.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,6 +45,7 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
 
     Cheap; run it often. Readers see the new runs after `nightly`, or `build` and `publish`.
     """
+    from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
     from pipelines.ingest import poll as polling
     from pipelines.settings import Settings
@@ -53,13 +54,11 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
         raise click.UsageError("files are read only after --load")
     settings = Settings.load()
     with working("asking the API") as steps:
-        summary = polling.poll(
-            settings,
-            clock=clock,
-            load_files=(*load_files, *more_files),
-            accept_deletions=accept_deletions,
-            progress=steps.count,
-        )
+        options: dict[str, Any] = {"clock": clock, "accept_deletions": accept_deletions, "progress": steps.count}
+        if load_files:
+            summary = polling.poll(settings, load_files=(*load_files, *more_files), **options)
+        else:
+            summary = steps_of_the_night.poll_and_note(settings, **options)
     tell_poll(summary)
     summary.raise_partial()
 

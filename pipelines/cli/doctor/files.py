@@ -38,7 +38,9 @@ def examine_disk(layout: Layout) -> Iterator[Finding]:
 def examine_privacy(settings: Settings) -> Iterator[Finding]:
     """Check the modes of private folders, and say which key hashes what is private."""
     layout = settings.layout
-    folders = [folder for folder in (layout.archive, layout.work, layout.dagster_home) if folder.exists()]
+    folders = [
+        folder for folder in (layout.archive, layout.work, layout.incidents, layout.dagster_home) if folder.exists()
+    ]
     for folder in folders:
         mode = stat.S_IMODE(folder.stat().st_mode)
         if mode & ~PRIVATE_DIR_MODE:

@@ -1,0 +1,37 @@
+"""The command that shows incidents and sends what is still to be told. What they are belongs to incidents/."""
+
+import click
+
+
+@click.command()
+@click.option("--all", "shows_all", is_flag=True, help="Those that are over, too; the newest fifty.")
+def incidents(shows_all: bool) -> None:
+    """Show what is wrong now, since when and why; send messages that no sink has taken yet.
+
+    \b
+    Examples:
+      recoup-warehouse incidents
+      recoup-warehouse incidents --all
+      recoup-warehouse query "from core.incidents"      as of the published copy
+
+    RECOUP_INCIDENT_SINKS says where incidents are told. The kinds and their limits: sql/incidents/limits.yml.
+    """
+    from pipelines.clock import utc_now
+    from pipelines.incidents.ledger import newest
+    from pipelines.incidents.watch import tell
+    from pipelines.settings import Settings
+
+    settings = Settings.load()
+    found = newest(settings.layout, are_open_only=not shows_all)
+    for one in found:
+        until = f" to {one['closed_at'][:16]}" if one["closed_at"] else ""
+        click.echo(f"{one['state']:<11}  {one['kind']}: {one['title']}, {one['opened_at'][:16]}{until} UTC")
+        click.echo(f"             {one['cause']}")
+    if not found:
+        click.echo("nothing is wrong, as far as the last look could tell" if not shows_all else "there was none yet")
+    sent = tell(settings, utc_now).sent_count
+    if sent:
+        click.echo(f"sent {sent} messages that were still due")
+
+
+COMMANDS = (incidents,)

@@ -1,0 +1,169 @@
+"""The ledger: which incidents are open, what was told about them, and what checks found. One transaction per look.
+
+What is measured belongs to observe.py, what a message says to messages.py, sending it to outbox.py.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from typing import Any
+
+from pipelines.database.sql_text import statement
+from pipelines.incidents.limits import Limits
+from pipelines.incidents.messages import body_of
+from pipelines.incidents.observe import Observation
+from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE, Layout
+from pipelines.transform.checks import CheckResult
+
+LOCK_WAIT_SECONDS = 30
+
+
+@contextmanager
+def open_ledger(layout: Layout) -> Iterator[sqlite3.Connection]:
+    """Open the ledger, made where it is missing. Raises sqlite3.Error when it cannot be opened."""
+    path = layout.incident_ledger
+    path.parent.mkdir(parents=True, mode=PRIVATE_DIR_MODE, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)) as con:
+        path.chmod(PRIVATE_FILE_MODE)
+        con.row_factory = sqlite3.Row
+        con.executescript(statement("incidents", "ledger"))
+        yield con
+
+
+@contextmanager
+def transaction(con: sqlite3.Connection) -> Iterator[None]:
+    """Write all of the block or nothing; other writers wait."""
+    con.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        con.execute("rollback")
+        raise
+    con.execute("commit")
+
+
+def open_subjects(con: sqlite3.Connection) -> dict[str, list[str]]:
+    """List the subjects of open incidents, by kind."""
+    found: dict[str, list[str]] = {}
+    for kind, subject in con.execute("select kind, subject from incidents where closed_at is null"):
+        found.setdefault(kind, []).append(subject)
+    return found
+
+
+def record(
+    con: sqlite3.Connection,
+    observations: Iterable[Observation],
+    *,
+    kinds: Sequence[str],
+    limits: Limits,
+    sinks: Sequence[str],
+    now: datetime,
+) -> None:
+    """Open, carry on and close incidents by what was observed of `kinds`, with a message per sink for each change.
+
+    What was not observed at all, or could not be told, closes nothing.
+    """
+    unseen = {(row["kind"], row["subject"]): row for row in _open(con) if row["kind"] in kinds}
+    for seen in observations:
+        known = unseen.pop((seen.kind, seen.subject), None)
+        limit = limits.of(seen.kind, seen.subject)
+        if limit is None:
+            if known is not None:
+                _close(con, known, "this kind was switched off for it", seen.completeness, sinks, now)
+        elif seen.measure is None:
+            if known is not None:
+                _doubt(con, known)
+        elif seen.measure >= limit:
+            _carry_on(con, known, seen, now) if known is not None else _open_new(con, seen, limit, sinks, now)
+        elif known is not None:
+            _close(con, known, seen.cause, seen.completeness, sinks, now)
+    for known in unseen.values():
+        _doubt(con, known)
+
+
+def keep_checks(con: sqlite3.Connection, checks: Sequence[CheckResult], now: datetime) -> None:
+    """Keep what each check found."""
+    con.executemany(
+        "insert or replace into check_results values (?, ?, ?, ?, ?)",
+        [(now.isoformat(), ".".join(c.asset), c.name, c.severity, c.failing_count) for c in checks],
+    )
+
+
+def count_failed_nights(con: sqlite3.Connection, *, has_failed: bool) -> int:
+    """Count the nights that failed one after the other, this one included."""
+    row = con.execute("select value from facts where name = 'failed_nights'").fetchone()
+    nights = (int(row["value"]) if row else 0) + 1 if has_failed else 0
+    con.execute("insert or replace into facts values ('failed_nights', ?)", [str(nights)])
+    return nights
+
+
+def _open(con: sqlite3.Connection) -> list[sqlite3.Row]:
+    return con.execute("select * from incidents where closed_at is null").fetchall()
+
+
+def _open_new(con: sqlite3.Connection, seen: Observation, limit: float, sinks: Sequence[str], now: datetime) -> None:
+    at = now.isoformat()
+    key = hashlib.sha256(f"{seen.kind}\x1f{seen.subject}\x1f{at}".encode()).hexdigest()[:16]
+    con.execute(
+        "insert into incidents values (?, ?, ?, ?, 'open', ?, ?, null, ?, ?, ?, 1, ?, ?)",
+        [key, seen.kind, seen.subject, seen.title, at, at, seen.cause, seen.measure, seen.measure]
+        + [seen.completeness, seen.rows_query],
+    )
+    _announce(con, key, "opened", sinks, now, limit)
+
+
+def _carry_on(con: sqlite3.Connection, known: sqlite3.Row, seen: Observation, now: datetime) -> None:
+    con.execute(
+        "update incidents set state = 'open', last_seen_at = ?, title = ?, cause = ?, measure = ?, "
+        "most_measured = max(most_measured, ?), seen_count = seen_count + 1, completeness = ?, rows_query = ? "
+        "where incident_id = ?",
+        [now.isoformat(), seen.title, seen.cause, seen.measure, seen.measure, seen.completeness, seen.rows_query]
+        + [known["incident_id"]],
+    )
+
+
+def _doubt(con: sqlite3.Connection, known: sqlite3.Row) -> None:
+    con.execute("update incidents set state = 'cannot_tell' where incident_id = ?", [known["incident_id"]])
+
+
+def _close(
+    con: sqlite3.Connection, known: sqlite3.Row, cause: str, completeness: str, sinks: Sequence[str], now: datetime
+) -> None:
+    con.execute(
+        "update incidents set state = 'recovered', closed_at = ?, cause = ?, completeness = ? where incident_id = ?",
+        [now.isoformat(), cause, completeness, known["incident_id"]],
+    )
+    _announce(con, known["incident_id"], "closed", sinks, now)
+
+
+def _announce(
+    con: sqlite3.Connection, key: str, event: str, sinks: Sequence[str], now: datetime, limit: float | None = None
+) -> None:
+    incident: dict[str, Any] = dict(con.execute("select * from incidents where incident_id = ?", [key]).fetchone())
+    for sink in sinks:
+        message_key = f"{key}-{event}-{sink}"
+        con.execute(
+            "insert into messages (message_key, incident_id, event, sink, body, created_at, next_try_at) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                message_key,
+                key,
+                event,
+                sink,
+                body_of(incident, event, message_key, limit),
+                now.isoformat(),
+                now.isoformat(),
+            ],
+        )
+
+
+def newest(layout: Layout, *, are_open_only: bool, count: int = 50) -> list[dict[str, Any]]:
+    """List incidents, newest first; nothing is made where there is no ledger yet."""
+    if not layout.incident_ledger.exists():
+        return []
+    condition = "where closed_at is null" if are_open_only else ""
+    query = f"select * from incidents {condition} order by opened_at desc, kind, subject limit ?"  # noqa: S608 - own text
+    with open_ledger(layout) as con:
+        return [dict(row) for row in con.execute(query, [count])]

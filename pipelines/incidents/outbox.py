@@ -1,0 +1,80 @@
+"""Sends what the outbox holds, at least once each: again with growing pauses until a sink took it.
+
+Messages are written by ledger.py together with the change that they tell of, so none is lost and none is made twice.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pipelines.clock import Clock
+from pipelines.incidents.ledger import open_ledger
+from pipelines.incidents.sinks import Send, SinkFailed
+from pipelines.paths import PRIVATE_FILE_MODE, Layout
+
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=1)
+SENT_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one round did: messages that were taken, and what those that were not said."""
+
+    sent_count: int = 0
+    faults: tuple[str, ...] = ()
+
+
+def deliver(layout: Layout, sinks: Mapping[str, Send], clock: Clock) -> Delivered:
+    """Send what is due, oldest first. Another process that sends already is left to it."""
+    faults: list[str] = []
+    sent = 0
+    with _alone(layout) as is_alone, open_ledger(layout) as con:
+        due = con.execute(
+            "select * from messages where delivered_at is null and next_try_at <= ? "
+            "order by created_at, event desc limit ?",
+            [clock().isoformat(), SENT_AT_ONCE],
+        ).fetchall()
+        for message in due if is_alone else ():
+            send = sinks.get(message["sink"])
+            if send is None:
+                continue
+            try:
+                send(json.loads(message["body"]))
+            except SinkFailed as error:
+                faults.append(f"{message['sink']}: {error}")
+                pause = min(FIRST_PAUSE * 2 ** min(message["attempt_count"], 10), LONGEST_PAUSE)
+                con.execute(
+                    "update messages set attempt_count = attempt_count + 1, next_try_at = ?, last_error = ? "
+                    "where message_key = ?",
+                    [(clock() + pause).isoformat(), str(error), message["message_key"]],
+                )
+            else:
+                sent += 1
+                con.execute(
+                    "update messages set attempt_count = attempt_count + 1, delivered_at = ? where message_key = ?",
+                    [clock().isoformat(), message["message_key"]],
+                )
+    return Delivered(sent, tuple(faults))
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[bool]:
+    layout.incidents.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(layout.incidents / "outbox.lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
+    try:
+        yield _locks(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

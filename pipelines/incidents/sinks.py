@@ -1,0 +1,109 @@
+"""Where messages go: a webhook, a mail server, a file, a command, each named by a URL in RECOUP_INCIDENT_SINKS.
+
+When a message is sent, and again, belongs to outbox.py. A URL may hold a secret, so only its kind and a hash are shown.
+"""
+
+import hashlib
+import json
+import shlex
+import smtplib
+import subprocess
+from collections.abc import Callable, Mapping
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+import httpx
+
+from pipelines.errors import BadSettings
+from pipelines.settings import Settings, is_loopback
+
+TIMEOUT_SECONDS = 20
+Message = Mapping[str, Any]
+Send = Callable[[Message], None]
+
+
+class SinkFailed(Exception):
+    """A sink did not take a message; it is tried again later."""
+
+
+def sinks_of(settings: Settings) -> dict[str, Send]:
+    """Return the sinks by name. Raises BadSettings for an entry of another form, naming its place and never its value."""
+    text = settings.incident_sinks.get_secret_value() if settings.incident_sinks else ""
+    return {_name(entry): _sink(entry, position) for position, entry in enumerate(text.split(), start=1)}
+
+
+def _name(entry: str) -> str:
+    return f"{urlsplit(entry).scheme}-{hashlib.sha256(entry.encode()).hexdigest()[:8]}"
+
+
+def _sink(entry: str, position: int) -> Send:
+    url = urlsplit(entry)
+    where = f"RECOUP_INCIDENT_SINKS, entry {position}"
+    if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or "")):
+        return lambda message: _post(entry, message)
+    if url.scheme in ("smtp", "smtps"):
+        addresses = parse_qs(url.query)
+        if not url.hostname or not addresses.get("from") or not addresses.get("to"):
+            raise BadSettings(
+                f"{where}: write smtp://user:password@host:587?from=a@b.example&to=c@d.example,e@f.example"
+            )
+        return lambda message: _mail(url, message)
+    if url.scheme == "file" and url.path:
+        return lambda message: _append(Path(unquote(url.path)), message)
+    if url.scheme == "command" and url.path:
+        return lambda message: _call(unquote(url.path), message)
+    forms = "https://, smtp://, smtps://, file:/ or command:/"
+    raise BadSettings(f"{where} is no sink: entries begin with {forms}, with a space between them")
+
+
+def _post(url: str, message: Message) -> None:
+    try:
+        answer = httpx.post(
+            url, json=dict(message), headers={"Idempotency-Key": message["key"]}, timeout=TIMEOUT_SECONDS
+        )
+    except httpx.HTTPError as error:
+        raise SinkFailed(f"the webhook did not answer ({type(error).__name__})") from None
+    if not answer.is_success:
+        raise SinkFailed(f"the webhook answered {answer.status_code}")
+
+
+def _mail(url: SplitResult, message: Message) -> None:
+    addresses = parse_qs(url.query)
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = message["subject_line"], addresses["from"][0], ",".join(addresses["to"])
+    mail["Message-ID"] = f"<{message['key']}@recoup-warehouse>"
+    mail.set_content(message["text"])
+    connect = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+    try:
+        with connect(url.hostname or "", url.port or 0, timeout=TIMEOUT_SECONDS) as server:
+            server.ehlo()
+            if server.has_extn("starttls"):
+                server.starttls()
+            if url.username:
+                server.login(unquote(url.username), unquote(url.password or ""))
+            server.send_message(mail)
+    except (OSError, smtplib.SMTPException) as error:
+        raise SinkFailed(f"the mail server did not take it ({type(error).__name__})") from None
+
+
+def _append(path: Path, message: Message) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What is there already was written by a try that could not be noted any more.
+        if not path.exists() or message["key"] not in path.read_text(encoding="utf-8"):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(dict(message)) + "\n")
+    except OSError as error:
+        raise SinkFailed(f"the file cannot be written ({error.strerror})") from None
+
+
+def _call(command: str, message: Message) -> None:
+    try:
+        subprocess.run(  # noqa: S603 (the user's own command; the message goes to its standard input)
+            shlex.split(command), input=json.dumps(dict(message)).encode(), timeout=TIMEOUT_SECONDS, check=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SinkFailed(f"the command failed ({type(error).__name__})") from None

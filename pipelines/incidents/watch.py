@@ -1,0 +1,117 @@
+"""What builds and nights call: note what is wrong, tell it, and let the watchdog know that the night was.
+
+Nothing here fails a build or a night: what cannot be noted or told is said in one line, and stays due.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import httpx
+
+from pipelines.clock import Clock
+from pipelines.database.connection import Connection, Warehouse, insert_rows
+from pipelines.errors import RecoupError
+from pipelines.incidents.ledger import count_failed_nights, keep_checks, open_ledger, open_subjects, record, transaction
+from pipelines.incidents.limits import read_limits
+from pipelines.incidents.observe import (
+    BUILD_KINDS,
+    NIGHT_KINDS,
+    POLL_KINDS,
+    STATE_KINDS,
+    Observation,
+    observe,
+    observe_night,
+    observe_state,
+)
+from pipelines.incidents.outbox import Delivered, deliver
+from pipelines.incidents.sinks import sinks_of
+from pipelines.settings import Settings
+from pipelines.transform.checks import CheckResult
+
+LOG = logging.getLogger("recoup_warehouse")
+HEARTBEAT_SECONDS = 10
+
+
+def note_poll(settings: Settings, clock: Clock) -> None:
+    """Note whether polls bring something, and the state of copy and disk; send what is due."""
+    with _without_failing("incidents were not noted"), Warehouse.of(settings).write() as con:
+        _note(con, settings, clock, POLL_KINDS, [*observe_state(settings.layout, clock())], STATE_KINDS)
+    tell(settings, clock)
+
+
+def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
+    """Note what the marts just built say is wrong or over, and fill core.incidents and core.check_results."""
+    with _without_failing("incidents were not noted"):
+        _note(con, settings, clock, BUILD_KINDS)
+    with _without_failing("core.incidents was not filled"), open_ledger(settings.layout) as ledger:
+        for table in ("incidents", "check_results"):
+            con.execute(f"delete from core.{table}")  # noqa: S608 - own names
+            kept = [dict(row) for row in ledger.execute(f"select * from {table}")]  # noqa: S608 - own names
+            insert_rows(con, f"core.{table}", kept)
+
+
+def note_night(settings: Settings, clock: Clock, *, error: Exception | None, checks: Sequence[CheckResult]) -> None:
+    """Note how a night went, with the checks as far as it got; send what is due, and call the watchdog."""
+    with _without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
+        limits, sinks = read_limits(settings.incident_limits_file), list(sinks_of(settings))
+        told = _words(error) if error is not None else None
+        kinds = (*NIGHT_KINDS, *STATE_KINDS)
+        with transaction(ledger):
+            keep_checks(ledger, checks, clock())
+            nights = count_failed_nights(ledger, has_failed=error is not None)
+            seen = [*observe_night(nights, told, checks), *observe_state(settings.layout, clock())]
+            record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
+    tell(settings, clock)
+    beat(settings, "/fail" if error is not None else "")
+
+
+def _note(
+    con: Connection,
+    settings: Settings,
+    clock: Clock,
+    kinds: Sequence[str],
+    more: Sequence[Observation] = (),
+    more_kinds: Sequence[str] = (),
+) -> None:
+    limits, sinks = read_limits(settings.incident_limits_file), list(sinks_of(settings))
+    with open_ledger(settings.layout) as ledger:
+        seen = observe(con, kinds, open_subjects(ledger))
+        with transaction(ledger):
+            record(ledger, [*seen, *more], kinds=[*kinds, *more_kinds], limits=limits, sinks=sinks, now=clock())
+
+
+def tell(settings: Settings, clock: Clock) -> Delivered:
+    """Send what is due; what a sink does not take is said in one line and stays due."""
+    done = Delivered()
+    with _without_failing("messages were not sent"):
+        done = deliver(settings.layout, sinks_of(settings), clock)
+        for fault in done.faults:
+            LOG.warning("an incident was not told yet, %s; it is tried again", fault)
+    return done
+
+
+def beat(settings: Settings, what: str) -> None:
+    """Call the heartbeat's address: `/start`, `/fail`, or nothing for success, as Healthchecks has it."""
+    if settings.heartbeat_url is None:
+        return
+    with _without_failing("the heartbeat was not called"):
+        answer = httpx.get(settings.heartbeat_url.get_secret_value().rstrip("/") + what, timeout=HEARTBEAT_SECONDS)
+        if not answer.is_success:
+            LOG.warning("the heartbeat's address answered %s", answer.status_code)
+
+
+@contextmanager
+def _without_failing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except RecoupError as error:
+        LOG.warning("%s: %s", what, error)
+    except Exception as error:
+        # The words of a library may hold an address with a key in it.
+        LOG.warning("%s (%s); `recoup-warehouse doctor` says more", what, type(error).__name__)
+
+
+def _words(error: Exception) -> str:
+    """Our own errors say what, where and what next; the words of others may hold what must not leave."""
+    return f"{type(error).__name__}: {error}" if isinstance(error, RecoupError) else type(error).__name__

@@ -1,0 +1,24 @@
+-- Which tasks had a day unlike their own past? Measure: verdicts of the newest whole day that stand out.
+with newest as (
+
+    select *
+    from marts.anomalies
+    qualify row_number() over (partition by task_id order by date desc) = 1
+
+)
+
+select
+    coalesce(newest.task_id, 'fleet') as subject,
+    coalesce(newest.title, newest.task_id, 'the whole fleet') as title,
+    case
+        when newest.date < (context.as_of_at at time zone context.reporting_timezone)::date - 1 then 0
+        else (coalesce(newest.failure_verdict, '') in ('high', 'low'))::integer
+            + (coalesce(newest.spend_verdict, '') in ('high', 'low'))::integer
+            + (coalesce(newest.run_count_verdict, '') in ('high', 'low'))::integer
+    end::double as measure,
+    newest.date || ': failures ' || coalesce(newest.failure_verdict, '-') || ', spend ' || coalesce(newest.spend_verdict, '-')
+    || ', runs ' || coalesce(newest.run_count_verdict, '-') as cause,
+    'that day: ' || newest.coverage_status || ', ' || newest.runs_missing_count || ' missing' as completeness,
+    'select * from marts.anomalies where date = ''' || newest.date || ''' and is_anomaly' as rows_query
+from newest
+cross join core.build_context as context

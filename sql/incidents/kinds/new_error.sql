@@ -1,0 +1,19 @@
+-- Which errors were never seen before? Measure: runs of the last 7 days, 0 for an error that is not new any more.
+select
+    fingerprint as subject,
+    coalesce(error_name, 'error without a name') as title,
+    case
+        when not is_error_observed then 0
+        when is_new_this_week then run_count_7d
+        when is_new_this_week is null then null
+        else 0
+    end::double as measure,
+    case
+        when is_new_this_week then run_count_7d || ' runs of ' || task_count || ' tasks ended in: '
+            || coalesce(normalised_message, 'no message')
+        else 'it is not new any more; ' || run_count_7d || ' runs in 7 days'
+    end as cause,
+    'fleet: ' || coverage_status || ', ' || runs_missing_count || ' missing' as completeness,
+    'select created_at, title, error_message from marts.failed_runs where fingerprint = '''
+    || replace(fingerprint, '''', '''''') || ''' order by created_at desc limit 20' as rows_query
+from marts.error_groups

@@ -1,0 +1,23 @@
+-- Do polls bring nothing? Measure: failed polls in a row, newest first.
+with newest as (
+
+    select
+        status,
+        error_kind,
+        row_number() over (order by started_at desc, poll_id desc) as age_rank
+    from core.polls
+    where source <> 'file'
+        and status <> 'running'
+
+)
+
+select
+    'pipeline' as subject,
+    'Polls' as title,
+    coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*))::double as measure,
+    coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*)) || ' polls in a row failed, the last with '
+    || coalesce(arg_min(error_kind, age_rank), 'no error') as cause,
+    'polls are known' as completeness,
+    'select started_at, status, error_kind, error_message from core.polls order by started_at desc limit 20' as rows_query
+from newest
+having count(*) > 0
