@@ -12,7 +12,8 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── NothingPublished        there is no published file to read yet                    exit 10
 ├── ReportFailed            the data are published, the report about them is not      exit 11
 ├── PartialPoll             some accounts did not answer; what the others told is in  exit 12
-└── ArchiveDamaged          a file of the archive is not what was written             exit 13
+├── ArchiveDamaged          a file of the archive is not what was written             exit 13
+└── MachineFault            the disk or the operating system refused; nothing is lost exit 14
 """
 
 
@@ -92,3 +93,9 @@ class ArchiveDamaged(RecoupError):
     """A file of the archive is missing, or not what was written."""
 
     exit_code = 13
+
+
+class MachineFault(RecoupError):
+    """The disk, the memory or the operating system refused; the warehouse is as it was, or as it is after the command."""
+
+    exit_code = 14

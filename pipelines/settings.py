@@ -2,7 +2,7 @@
 
 Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names are listed
 (cli/doctor/settings_and_api.py), the user's cache folder is looked up in it (report/vega_bundle.py), and Dagster's home
-(orchestrate/dagster_home.py).
+(orchestrate/dagster_home.py); a home is put into it where there is none (cli/main.py).
 """
 
 import ipaddress

@@ -3,21 +3,29 @@
 What each command does belongs to cli/commands/. Only click is imported here, so that help is quick.
 """
 
+import os
+import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
 
 import click
 
 from pipelines import errors
 from pipelines.cli.commands import backup, demo, describe, export, incidents, inspect, pipeline, report, serve
+from pipelines.machine_faults import in_words, is_interrupt
 
 PROGRAM = "recoup-warehouse"
-INTERRUPTED = 130
+INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
 OTHER_CODES = {
     0: "All went well",
     1: "A failed `doctor` check, a query that DuckDB refused, or an unexpected error",
     INTERRUPTED: "Interrupted with Ctrl-C; the warehouse is as it was before the command, or as it is after it",
+    PIPE_CLOSED: "Whoever read the output had enough, as `head` does",
+    TERMINATED: "Ended by SIGTERM; the warehouse is as it was before the command, or as it is after it",
 }
 
 
@@ -79,7 +87,17 @@ for command in (
 
 def main() -> None:
     """Run the program and leave with its exit code."""
-    sys.exit(run(sys.argv[1:]))
+    signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of ASCII or Latin-1 cannot show each title
+    _have_a_home()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _pipe_closed()
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -92,10 +110,47 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"{PROGRAM}: interrupted", err=True)
         return INTERRUPTED
-    except errors.RecoupError as error:
-        return _report(arguments, error.exit_code, str(error))
+    except Terminated:
+        click.echo(f"{PROGRAM}: terminated", err=True)
+        return TERMINATED
+    except (BrokenPipeError, SystemExit):  # click makes the second of the first
+        return _pipe_closed()
     except Exception as error:
+        return _told(arguments, error)
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the program stands, so that all that is held is given back as after any error."""
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+def _told(arguments: Sequence[str], error: Exception) -> int:
+    if is_interrupt(error):
+        is_ended = signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
+        click.echo(f"{PROGRAM}: {'terminated' if is_ended else 'interrupted'}", err=True)
+        return TERMINATED if is_ended else INTERRUPTED
+    known = error if isinstance(error, errors.RecoupError) else in_words(error)
+    if known is None:
         return _report(arguments, 1, _unexpected(arguments, error))
+    return _report(arguments, known.exit_code, str(known))
+
+
+def _pipe_closed() -> int:
+    """Let what is still buffered go nowhere, since Python would complain about it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
+
+
+def _have_a_home() -> None:
+    """Name one where there is none, as in a container without HOME and passwd entry: libraries ask for it at import."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _report(arguments: Sequence[str], code: int, message: str) -> int:

@@ -4,6 +4,7 @@ Opening it for SQL of our own belongs to connection.py.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +30,17 @@ def sandboxed(layout: Layout, folders: Sequence[Path] = ()) -> Iterator[Connecti
             "set lock_configuration = true"
         )
         yield con
+
+
+def ask(con: Connection, sql: str) -> Connection:
+    """Run SQL in a thread, and end it when this one is interrupted: a signal waits until DuckDB comes up for air."""
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(con.execute, sql)
+        try:
+            return asked.result()
+        except BaseException:
+            con.interrupt()
+            raise
 
 
 def _outside(layout: Layout, folder: Path) -> str:

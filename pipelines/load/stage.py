@@ -43,8 +43,7 @@ class Stager:
     def stage(self, responses: Iterable[Stored]) -> None:
         """Stage what tasks and runs were answered; a list of tasks that cannot be read is noted in `found`.
 
-        Raises BadPayload when an answer about runs is not what the API documents. Responses may still be arriving:
-        large answers are read while the next ones are fetched and archived.
+        Raises BadPayload when an answer about runs is not what the API documents.
         """
         runs: list[Stored] = []
         self._stage(_tasks(responses, runs))

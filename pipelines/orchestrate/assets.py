@@ -18,6 +18,8 @@ from pipelines.report.publish_hook import REPORT_NAME
 from pipelines.transform.model import Key, Model
 
 WAREHOUSE_POOL = "warehouse"
+# A poll that waits for the network holds nothing that a build or a publish needs.
+SOURCE_POOL = "source"
 PUBLISHED_FILE = dg.AssetKey(["published", "recoup_duckdb"])
 REPORT = dg.AssetKey(["published", "report"])
 
@@ -49,7 +51,7 @@ def core_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
         name="core",
         description="Polls the Recoup API once, archives the answers, and loads them in one transaction.",
         specs=[_spec(model) for model in tables],
-        pool=WAREHOUSE_POOL,
+        pool=SOURCE_POOL,
         retry_policy=POLL_RETRIES,
     )
     def core(context: dg.AssetExecutionContext, pipeline: dg.ResourceParam[Pipeline]) -> Results:

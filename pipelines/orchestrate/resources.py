@@ -14,6 +14,7 @@ from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.incidents.watch import note_build
 from pipelines.load.poll_rows import PollSummary
+from pipelines.machine_faults import in_words
 from pipelines.nightly import check_and_publish, poll_and_note
 from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows
@@ -112,3 +113,8 @@ def told_in_one_line() -> Iterator[None]:
         yield
     except RecoupError as error:
         raise dg.Failure(str(error), allow_retries=isinstance(error, _PASSING_ERRORS)) from None
+    except Exception as error:
+        fault = in_words(error)
+        if fault is None:
+            raise
+        raise dg.Failure(str(fault), allow_retries=isinstance(fault, _PASSING_ERRORS)) from None

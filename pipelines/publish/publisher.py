@@ -95,7 +95,7 @@ def verify(con: Connection, expected: RowCounts) -> None:
     DuckDB finds a damaged block only when it reads it. Raises PublishRefused when rows differ, duckdb.Error when they
     cannot be read.
     """
-    found = read_rows(con, _relations(con))
+    found = read_rows(con, published_relations(con))
     differing = sorted({(table, count) for table, count in expected.items() if found.get(table) != count})
     if differing:
         raise PublishRefused(f"the copy differs from the work file in {differing[:4]}; publish again")
@@ -152,7 +152,8 @@ def _settle(folder: Path, snapshot: Snapshot, extras: Extras | None) -> None:
     snapshots.settle(folder)
 
 
-def _relations(con: Connection) -> list[str]:
+def published_relations(con: Connection) -> list[str]:
+    """List the tables and views of the published schemas as `schema.name`."""
     found = con.execute(statement("publish", "published_relations"), {"schemas": PUBLISHED_SCHEMAS}).fetchall()
     return [f"{schema}.{name}" for schema, name in found]
 

@@ -49,13 +49,13 @@ def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
     import duckdb
 
     from pipelines.console.result_format import print_result, printable
-    from pipelines.database.sandbox import sandboxed
+    from pipelines.database.sandbox import ask, sandboxed
     from pipelines.settings import Settings
 
     text = sys.stdin.read() if sql == "-" else sql
     with sandboxed(Settings.load().layout, files) as con:
         try:
-            print_result(con.execute(text), output_format, sys.stdout)
+            print_result(ask(con, text), output_format, sys.stdout)
         except duckdb.Error as error:
             click.echo(printable(str(error).strip()), err=True)
             advice = REFUSED_FILE if isinstance(error, duckdb.PermissionException) else REFUSED

@@ -3,7 +3,7 @@
 What is examined is in the modules beside this one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
@@ -17,11 +17,14 @@ from pipelines.cli.doctor.files import (
 )
 from pipelines.cli.doctor.finding import Finding
 from pipelines.cli.doctor.history import examine_history
+from pipelines.cli.doctor.machine import examine_copy, examine_machine
 from pipelines.cli.doctor.settings_and_api import examine_account_names, examine_api, examine_budgets, examine_settings
 from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import shown_path
-from pipelines.errors import BadSettings
+from pipelines.console.result_format import printable
+from pipelines.errors import BadSettings, RecoupError
 from pipelines.ingest.simulated_marker import read_world
+from pipelines.machine_faults import in_words
 from pipelines.settings import Settings
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -36,17 +39,29 @@ def findings(clock: Clock, *, is_deep: bool = False) -> Iterator[Finding]:
         yield from examine_settings()
         return
     yield from examine_settings()
-    yield _warehouse(settings)
-    yield examine_budgets(settings)
-    yield examine_account_names(settings)
-    yield from examine_api(settings, clock)
-    yield from examine_disk(settings.layout)
-    yield from examine_privacy(settings)
-    yield from examine_lock(settings.layout)
-    yield from examine_archive(settings.layout, is_deep=is_deep)
-    yield from examine_history(settings, clock)
-    yield from examine_snapshots(settings.layout, clock)
-    yield from examine_dagster(settings.layout)
+    layout = settings.layout
+    yield from _guarded("warehouse", lambda: iter([_warehouse(settings)]))
+    yield from _guarded("budgets", lambda: iter([examine_budgets(settings)]))
+    yield from _guarded("budgets", lambda: iter([examine_account_names(settings)]))
+    yield from _guarded("api", lambda: examine_api(settings, clock))
+    yield from _guarded("disk", lambda: examine_disk(layout))
+    yield from _guarded("machine", lambda: examine_machine(layout))
+    yield from _guarded("privacy", lambda: examine_privacy(settings))
+    yield from _guarded("lock", lambda: examine_lock(layout))
+    yield from _guarded("archive", lambda: examine_archive(layout, is_deep=is_deep))
+    yield from _guarded("polls", lambda: examine_history(settings, clock))
+    yield from _guarded("published", lambda: examine_snapshots(layout, clock))
+    yield from _guarded("published", lambda: examine_copy(layout, is_deep=is_deep))
+    yield from _guarded("dagster", lambda: examine_dagster(layout))
+
+
+def _guarded(topic: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """Make a finding of whatever stops one examination, so that the others still happen."""
+    try:
+        yield from look()
+    except Exception as error:
+        known = error if isinstance(error, RecoupError) else in_words(error)
+        yield Finding("fail", topic, str(known or f"this could not be examined ({type(error).__name__}: {error})"))
 
 
 def examine(clock: Clock = utc_now, *, is_deep: bool = False) -> bool:
@@ -56,7 +71,7 @@ def examine(clock: Clock = utc_now, *, is_deep: bool = False) -> bool:
         failed |= finding.level == "fail"
         mark = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
         advice = f"; {finding.advice}" if finding.advice else ""
-        click.echo(f"{mark}  {finding.topic:<9}  {finding.text}{advice}")
+        click.echo(f"{mark}  {finding.topic:<9}  {printable(finding.text + advice)}")
     return not failed
 
 

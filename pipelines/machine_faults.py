@@ -1,0 +1,110 @@
+"""What the machine refuses, in words: a full disk, a file system without locks, a damaged database, too little memory.
+
+Called at the boundary (command line, Dagster, doctor), once; the code inside lets such errors pass.
+"""
+
+import errno
+
+from pipelines.errors import MachineFault, RecoupError, WarehouseBusy
+
+LOCAL_DISK = (
+    "keep the warehouse on a local disk of this machine (`recoup-warehouse doctor` tries what it must be able to do)"
+)
+# The first that matches tells; errno is None for what only DuckDB's words show.
+_FAULTS: tuple[tuple[tuple[int, ...], tuple[str, ...], str, str], ...] = (
+    (
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        ("no space left", "quota exceeded", "file too large"),
+        "the disk is full, or a limit on files is reached",
+        "free some space (`recoup-warehouse doctor` says how much a snapshot takes) and run the command again",
+    ),
+    (
+        (errno.EROFS,),
+        ("read-only file system",),
+        "the file system is read-only",
+        "name a folder that may be written in RECOUP_WAREHOUSE_DIR, or make it writable",
+    ),
+    (
+        (errno.EACCES, errno.EPERM),
+        ("permission denied", "operation not permitted"),
+        "this user may not do that",
+        "run the command as the owner of the warehouse folder, or correct owner and mode",
+    ),
+    (
+        (errno.EMFILE, errno.ENFILE),
+        ("too many open files",),
+        "too many files are open",
+        "raise the limit (`ulimit -n`) and run the command again",
+    ),
+    (
+        (errno.ENOLCK, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP, errno.ESTALE, errno.EXDEV),
+        ("no locks available", "not supported", "function not implemented", "invalid argument"),
+        "the file system cannot do what a warehouse needs",
+        LOCAL_DISK,
+    ),
+    (
+        (errno.EIO,),
+        ("input/output error",),
+        "the disk cannot be read or written",
+        "see to the disk, and restore from a backup",
+    ),
+    ((errno.ENOMEM,), (), "there is too little memory", "lower RECOUP_MEMORY_LIMIT, or end other programs"),
+)
+_DAMAGE = (
+    "corrupt", "checksum", "replaying wal", "not a valid duckdb database", "wal file", "serialization error",
+    "has been invalidated", "failed to deserialize", "read enough bytes", "read from file",
+)  # fmt: skip
+
+
+def in_words(error: BaseException) -> RecoupError | None:
+    """Return what an error of the machine means and what to do; None for any other error."""
+    text = str(error).strip().partition("\n")[0]
+    if isinstance(error, MemoryError):
+        return _fault("there is too little memory", text, "lower RECOUP_MEMORY_LIMIT, or end other programs")
+    if isinstance(error, OSError):
+        return _of_system(error)
+    return _of_duckdb(error, text) if _is_duckdb(error) else None
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Tell whether Ctrl-C ended a query inside DuckDB, which makes an error of its own of it."""
+    if isinstance(error, RuntimeError):
+        return str(error) == "Query interrupted"
+    return _is_duckdb(error) and type(error).__name__ == "InterruptException"
+
+
+def _of_system(error: OSError) -> RecoupError:
+    where = f"{error.strerror or error}: {error.filename2 or error.filename or 'no file named'}"
+    for numbers, _, what, advice in _FAULTS:
+        if error.errno in numbers:
+            return _fault(what, where, advice)
+    return _fault("the operating system refused", where, "see to that file or folder and run the command again")
+
+
+def _of_duckdb(error: BaseException, text: str) -> RecoupError | None:
+    low = text.lower()
+    if "set lock" in low:
+        return WarehouseBusy(
+            f"another program has a database file of the warehouse open for writing ({text}); close it there, "
+            "and let it open current/recoup.duckdb, read-only, instead"
+        )
+    for _, words, what, advice in _FAULTS:
+        if any(word in low for word in words):
+            return _fault(what, text, advice)
+    if any(word in low for word in _DAMAGE):
+        advice = (
+            "the work file is only a cache of the archive: `recoup-warehouse rebuild`, then `recoup-warehouse publish`"
+        )
+        return _fault("a database file is damaged", text, advice)
+    if type(error).__name__ == "OutOfMemoryException":
+        return _fault("DuckDB has too little memory", text, "raise RECOUP_MEMORY_LIMIT")
+    return _fault("a file could not be used", text, LOCAL_DISK) if type(error).__name__ == "IOException" else None
+
+
+def _fault(what: str, where: str, advice: str) -> MachineFault:
+    return MachineFault(f"{what} ({where}); {advice}")
+
+
+def _is_duckdb(error: BaseException) -> bool:
+    # By name: importing DuckDB takes longer than most commands that never raise its errors.
+    return any(kind.__module__.lstrip("_").split(".")[0] == "duckdb" for kind in type(error).__mro__)
