@@ -167,3 +167,12 @@ def newest(layout: Layout, *, are_open_only: bool, count: int = 50) -> list[dict
     query = f"select * from incidents {condition} order by opened_at desc, kind, subject limit ?"  # noqa: S608 - own text
     with open_ledger(layout) as con:
         return [dict(row) for row in con.execute(query, [count])]
+
+
+def undelivered(layout: Layout) -> dict[str, int]:
+    """Count the messages that a sink has refused and not taken yet, by sink."""
+    if not layout.incident_ledger.exists():
+        return {}
+    query = "select sink, count(*) from messages where delivered_at is null and attempt_count > 0 group by sink"
+    with open_ledger(layout) as con:
+        return {sink: int(number) for sink, number in con.execute(query)}

@@ -1,5 +1,6 @@
 """doctor: what it finds, and what it never shows."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,40 @@ class TestDoctor:
         assert f"process {holder.pid} is writing now" in text
         # The copy is read instead of the work file.
         assert "the last one that brought tasks" in text
+
+    def test_an_old_copy_fails_unless_it_is_simulated(
+        self, published: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        manifest = published / "snapshots" / "1" / "snapshot.json"
+        manifest.chmod(0o644)
+        facts = json.loads(manifest.read_text())
+        manifest.write_text(json.dumps(facts | {"published_at": "2026-08-01T00:00:00+00:00"}))
+        assert run("doctor") == 1
+        assert "fail  published" in capsys.readouterr().out
+        (published / "simulated.json").write_text('{"seed": 1, "started_at": "2026-08-01T00:00:00+00:00"}')
+        run("doctor")
+        assert "warn  published" in capsys.readouterr().out
+
+    def test_warnings_fail_when_strict_and_json_says_the_same(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run("doctor") == 0
+        assert run("doctor", "--strict") == 1
+        lines = capsys.readouterr().out
+        assert run("doctor", "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {finding["level"] for finding in found} == {"ok", "warn"}
+        assert all(finding["text"] in lines for finding in found)
+        assert any(f"{Path.cwd()}/.env" in finding["text"] for finding in found)
+
+    def test_a_sink_that_is_none_fails_and_an_open_incident_is_told(
+        self, published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("RECOUP_INCIDENT_SINKS", "htp://hush-hush")
+        assert run("doctor") == 1
+        told = capsys.readouterr().out
+        assert "fail  incidents  RECOUP_INCIDENT_SINKS, entry 1" in told
+        assert "hush-hush" not in told
+        monkeypatch.setenv("RECOUP_INCIDENT_SINKS", f"file:{published.parent}/told.jsonl")
+        assert run("publish") == 0
+        run("doctor")
+        assert "told to 1 sink" in capsys.readouterr().out
+        assert run("incidents", "--all") == 0

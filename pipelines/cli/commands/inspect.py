@@ -78,20 +78,24 @@ def summary() -> None:
 
 @click.command()
 @click.option("--deep", is_flag=True, help="Also read every file of the archive, which may take minutes.")
+@click.option("--strict", is_flag=True, help="Exit code 1 for a warning, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of findings: level, topic, text, advice.")
 @click.pass_context
-def doctor(ctx: click.Context, deep: bool) -> None:
+def doctor(ctx: click.Context, deep: bool, strict: bool, as_json: bool) -> None:
     """Say what is wrong and what to do about it: settings, API, disk, warehouse.
 
     \b
     Example:
       recoup-warehouse doctor
+      recoup-warehouse doctor --strict --json > findings.json
 
     One line each: ok, warn or fail. Asks the API once when a key is set. Secrets are never shown. Exit code 1 when
-    something fails.
+    something fails, with --strict when something is only warned of.
     """
     from pipelines.cli.doctor import examine
 
-    if not examine(is_deep=deep):
+    worst = examine(is_deep=deep, as_json=as_json)
+    if worst == "fail" or (strict and worst == "warn"):
         ctx.exit(1)
 
 

@@ -3,7 +3,9 @@
 What is examined is in the modules beside this one.
 """
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import click
 
@@ -15,12 +17,12 @@ from pipelines.cli.doctor.files import (
     examine_privacy,
     examine_snapshots,
 )
-from pipelines.cli.doctor.finding import Finding
+from pipelines.cli.doctor.finding import LEVELS, Finding, Level
 from pipelines.cli.doctor.history import examine_history
+from pipelines.cli.doctor.incidents import examine_incidents
 from pipelines.cli.doctor.machine import examine_copy, examine_machine
 from pipelines.cli.doctor.settings_and_api import examine_account_names, examine_api, examine_budgets, examine_settings
 from pipelines.clock import Clock, utc_now
-from pipelines.console.number_format import shown_path
 from pipelines.console.result_format import printable
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.ingest.simulated_marker import read_world
@@ -52,6 +54,7 @@ def findings(clock: Clock, *, is_deep: bool = False) -> Iterator[Finding]:
     yield from _guarded("polls", lambda: examine_history(settings, clock))
     yield from _guarded("published", lambda: examine_snapshots(layout, clock))
     yield from _guarded("published", lambda: examine_copy(layout, is_deep=is_deep))
+    yield from _guarded("incidents", lambda: examine_incidents(settings))
     yield from _guarded("dagster", lambda: examine_dagster(layout))
 
 
@@ -64,20 +67,27 @@ def _guarded(topic: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Find
         yield Finding("fail", topic, str(known or f"this could not be examined ({type(error).__name__}: {error})"))
 
 
-def examine(clock: Clock = utc_now, *, is_deep: bool = False) -> bool:
-    """Print every finding as it comes; tell whether nothing failed."""
-    failed = False
+def examine(clock: Clock = utc_now, *, is_deep: bool = False, as_json: bool = False) -> Level:
+    """Print every finding as it comes (as JSON: all at the end); return the worst level."""
+    found: list[Finding] = []
     for finding in findings(clock, is_deep=is_deep):
-        failed |= finding.level == "fail"
-        mark = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
-        advice = f"; {finding.advice}" if finding.advice else ""
-        click.echo(f"{mark}  {finding.topic:<9}  {printable(finding.text + advice)}")
-    return not failed
+        found.append(finding)
+        if not as_json:
+            _show(finding)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
+    return max((finding.level for finding in found), key=LEVELS.index)
+
+
+def _show(finding: Finding) -> None:
+    mark = click.style(f"{finding.level:<4}", fg=COLOURS[finding.level])
+    advice = f"; {finding.advice}" if finding.advice else ""
+    click.echo(f"{mark}  {finding.topic:<9}  {printable(finding.text + advice)}")
 
 
 def _warehouse(settings: Settings) -> Finding:
     root = settings.layout.root
     if not root.exists():
-        return Finding("ok", "warehouse", f"{shown_path(root)} will be made by the first command that writes")
+        return Finding("ok", "warehouse", f"{root} will be made by the first command that writes")
     holds = "simulated data of the demo" if read_world(settings.layout) else "data of your own"
-    return Finding("ok", "warehouse", f"{shown_path(root)}, for {holds}")
+    return Finding("ok", "warehouse", f"{root}, for {holds}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["ok", "warn", "fail"]
+# From good to bad.
+LEVELS: tuple[Level, ...] = ("ok", "warn", "fail")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,11 @@ def examine_settings() -> Iterator[Finding]:
     origins, known = set_variables(), known_variables()
     named = [f"{name} ({source})" for name, source in origins.items() if name in known]
     yield Finding("ok", "settings", ", ".join(named) + " set, the rest default" if named else "all default")
+    # A command started in another folder reads another .env, or none, and then means another warehouse.
+    where = DOTENV.resolve()
+    yield Finding(
+        "ok", "settings", f"{where} was read" if DOTENV.is_file() else f"there is no {where}; nothing was read"
+    )
     for name in origins.keys() - set(known):
         close = get_close_matches(name, known, n=1)
         advice = f"did you mean {close[0]}?" if close else "see .env.example for every variable"
