@@ -1,5 +1,8 @@
 """Where each file of a warehouse lives. Paths only: nothing here opens, locks or parses anything."""
 
+import errno
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,8 @@ SQL_DIR = _PACKAGE / "sql" if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent /
 
 PRIVATE_DIR_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
+PUBLIC_DIR_MODE = 0o755
+OTHERS_MAY_WRITE = 0o022
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +119,26 @@ class Layout:
         return self.root / "dagster_home"
 
     def prepare(self) -> None:
-        """Create the folders, private ones with mode 0700."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Create the folders, whatever the umask: private ones for their owner alone, the others writable by no one else.
+
+        Raises PermissionError for a folder of another user, who could put another in its place, and for a scratch
+        folder that is a link.
+        """
+        for folder in (self.root, self.snapshots):
+            is_new = not folder.exists()
+            folder.mkdir(parents=True, exist_ok=True)
+            _refuse_foreign(folder)
+            mode = PUBLIC_DIR_MODE if is_new else stat.S_IMODE(folder.stat().st_mode) & ~OTHERS_MAY_WRITE
+            folder.chmod(mode)
         for folder in (self.archive, self.work, self.scratch, self.incidents, self.dagster_home):
             folder.mkdir(mode=PRIVATE_DIR_MODE, exist_ok=True)
+            _refuse_foreign(folder)
             folder.chmod(PRIVATE_DIR_MODE)
-        self.snapshots.mkdir(exist_ok=True)
+        if self.scratch.is_symlink():
+            raise PermissionError(errno.EPERM, "this must not be a link", str(self.scratch))
+
+
+def _refuse_foreign(folder: Path) -> None:
+    # The superuser may keep a warehouse for somebody, as in a container over a folder of its host.
+    if os.geteuid() not in (0, folder.stat().st_uid):
+        raise PermissionError(errno.EPERM, "this folder belongs to another user", str(folder))

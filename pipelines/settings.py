@@ -115,6 +115,15 @@ class Settings(BaseSettings):
             raise ValueError("must be an origin without path, query or credentials")
         return f"{parts.scheme}://{parts.netloc}"
 
+    @field_validator("warehouse_dir")
+    @classmethod
+    def _plain_path(cls, value: Path) -> Path:
+        # DuckDB reads such a name as a pattern, and would load the files of a neighbour.
+        odd = sorted(set(str(value.absolute())) & set("*?[]{}")) or not str(value.absolute()).isprintable()
+        if odd:
+            raise ValueError("must lie in folders whose names have none of * ? [ ] { } and no control characters")
+        return value
+
     @field_validator("reporting_timezone", "nightly_timezone")
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:

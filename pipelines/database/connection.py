@@ -137,7 +137,7 @@ class Warehouse:
     @contextmanager
     def _holding(self, lock: Path, doing: str) -> Iterator[None]:
         self.layout.prepare()
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE_MODE)
         try:
             self._wait_for(descriptor, doing)
             os.ftruncate(descriptor, 0)

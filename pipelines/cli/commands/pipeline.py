@@ -163,11 +163,12 @@ def rebuild(accept_loss: bool) -> None:
 
 def tell_poll(summary: "PollSummary") -> None:
     """Say in a line or two what a poll brought, and what is odd about it."""
+    from pipelines.console.result_format import printable
     from pipelines.ingest.poll_words import headline, warnings
 
-    click.echo(headline(summary))
+    click.echo(printable(headline(summary)))
     for warning in warnings(summary):
-        click.echo(f"  {warning}", err=True)
+        click.echo(f"  {printable(warning)}", err=True)
 
 
 def tell_checks(results: Sequence["CheckResult"]) -> None:
