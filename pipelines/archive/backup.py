@@ -4,7 +4,9 @@ A copy is a warehouse without its work file and its snapshots: `rebuild` and `pu
 restoring are the same copying, the one way and the other. Which folders, and what follows, the commands say.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,19 @@ def _copy_poll(given: Archive, kept: Archive, source: Path, target: Path) -> boo
 def _copy_files(source: Layout, target: Layout) -> None:
     for path in source.kept_files:
         if path.exists():
-            _put(target.root / path.relative_to(source.root), path.read_bytes())
+            _put(target.root / path.relative_to(source.root), _content(path))
+
+
+def _content(path: Path) -> bytes:
+    """Return a file as it is at one instant: what SQLite is writing may be half in its journal."""
+    if path.suffix != ".sqlite":
+        return path.read_bytes()
+    with (
+        closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as con,
+        closing(sqlite3.connect(":memory:")) as copy,
+    ):
+        con.backup(copy)
+        return copy.serialize()
 
 
 def _put(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from pipelines.archive.backup import Copied, copy_warehouse
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import verify
 from pipelines.errors import BadSettings
+from pipelines.incidents.ledger import open_ledger
 from pipelines.load.rebuild import rebuild
 from pipelines.paths import Layout
 from tests.support.polled_world import PolledWorld, core_rows
@@ -152,6 +153,20 @@ def test_a_folder_of_another_warehouse_is_left_alone(world: PolledWorld, tmp_pat
     with pytest.raises(BadSettings, match="the warehouse itself"):
         copy_warehouse(world.settings.layout, world.settings.layout)
     assert files(other.settings.layout) == before
+
+
+def test_a_ledger_of_incidents_is_copied_as_it_was_before_what_is_being_written(
+    world: PolledWorld, copy: Layout
+) -> None:
+    with open_ledger(world.settings.layout) as con:
+        con.execute("pragma user_version = 7")
+        con.execute("begin immediate")
+        con.execute("pragma user_version = 8")
+        copy_warehouse(world.settings.layout, copy)
+        con.execute("rollback")
+    with open_ledger(copy) as kept:
+        assert kept.execute("pragma user_version").fetchone()[0] == 7
+        assert kept.execute("pragma integrity_check").fetchone()[0] == "ok"
 
 
 def test_a_poll_that_was_set_aside_since_does_not_come_back(world: PolledWorld, copy: Layout) -> None:
