@@ -1,6 +1,6 @@
 """The command that writes the published copy for other tools: export.
 
-How it is written belongs to publish/parquet.py and publish/superset_bundle.py.
+How it is written belongs to publish/: parquet.py, account_copy.py, superset_bundle.py.
 """
 
 from pathlib import Path
@@ -16,24 +16,26 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["parquet", "superset"]),
+    type=click.Choice(["parquet", "duckdb", "superset"]),
     default="parquet",
     show_default=True,
-    help="parquet: the data; superset: database, datasets and dashboard for Apache Superset.",
+    help="parquet: the data; duckdb: what one account may see; superset: datasets and dashboard for Apache Superset.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder (parquet) or zip file (superset) to write; an earlier export there is replaced whole.",
+    help="Folder (parquet), database (duckdb) or zip file (superset) to write; an earlier export there is replaced whole.",
 )
-def export(file_format: str, out: Path) -> None:
+@click.option("--account", metavar="ID", help="The account whose rows a database holds, and nobody else's.")
+def export(file_format: str, out: Path, account: str | None) -> None:
     """Write the published copy for other tools: as Parquet files, or as what Superset imports.
 
     \b
     Examples:
       recoup-warehouse export --format parquet --out exported
       recoup-warehouse query --files exported "from 'exported/marts/spend_daily/**/*.parquet'"
+      recoup-warehouse export --format duckdb --account 848cd58d-... --out theirs.duckdb
       recoup-warehouse export --format superset --out recoup-superset.zip
 
     Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one
@@ -42,7 +44,11 @@ def export(file_format: str, out: Path) -> None:
     from pipelines.settings import Settings
 
     layout = Settings.load().layout
-    if file_format == "superset":
+    if (file_format == "duckdb") is not bool(account):
+        raise click.UsageError("--format duckdb and --account ID belong together; the whole copy is `current` itself")
+    if account:
+        _export_account(layout, account, out)
+    elif file_format == "superset":
         _export_superset(layout, out)
     else:
         _export_parquet(layout, out)
@@ -58,6 +64,15 @@ def _export_parquet(layout: "Layout", out: Path) -> None:
     rows = sum(written.row_counts.values())
     tables = count(len(written.row_counts), "table")
     click.echo(f"exported snapshot {written.snapshot_number}: {shown_path(written.folder)} ({tables}, {rows:,} rows)")
+
+
+def _export_account(layout: "Layout", account: str, out: Path) -> None:
+    from pipelines.console.number_format import count, shown_path
+    from pipelines.publish.account_copy import export_account
+
+    copy = export_account(layout, account, out)
+    what = f"{count(copy.task_count, 'task')}, {count(copy.run_count, 'run')}"
+    click.echo(f"wrote {shown_path(copy.path)}: {what} of this account, searched for ids of others")
 
 
 def _export_superset(layout: "Layout", out: Path) -> None:
