@@ -1,4 +1,4 @@
-"""What stands out and what was changed, as tables of words: anomalies, and the effect of changes of tasks.
+"""What goes wrong, what stands out and what was changed, as tables of words.
 
 How an anomaly or an effect is found belongs to sql/marts.
 """
@@ -23,6 +23,29 @@ from pipelines.report.queries import LISTED, Answers
 
 VERDICTS = {"higher": "worse", "lower": "better", "noise": "may be chance", "too_few": "too few runs to tell"}
 COST_VERDICTS = VERDICTS | {"higher": "dearer", "lower": "cheaper"}
+
+
+def incidents(answers: Answers) -> Listing:
+    """What is going wrong now."""
+    table = Table(
+        ("What", "Since", "Why", "Known"),
+        [
+            (
+                f"{row['kind'].replace('_', ' ')}: {one_line(row['title'])}",
+                instant(row["opened_at"]) + (", nobody can tell now" if row["state"] == "cannot_tell" else ""),
+                one_line(row["cause"]),
+                one_line(row["completeness"]),
+            )
+            for row in answers.first.incidents
+        ],
+    )
+    return Listing(
+        "open-incidents",
+        "Open incidents",
+        f"As of the last look before this page was made. The {LISTED} newest; all are in core.incidents.",
+        table,
+        "Nothing is known to be going wrong.",
+    )
 
 
 def anomalies(answers: Answers) -> Listing:

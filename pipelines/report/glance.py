@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
-from pipelines.report.elements import money, share, title
+from pipelines.report.elements import money, one_line, share, title
 from pipelines.report.queries import First
 
 NO_WEEK_BEFORE = "no whole week before to compare"
@@ -32,6 +32,7 @@ class Fact:
 def facts(first: First) -> list[Fact]:
     """Return the facts in the order in which a morning needs them."""
     return [
+        _incidents(first),
         _failing(first),
         _missed(first.glance),
         _new_errors(first.glance),
@@ -40,13 +41,24 @@ def facts(first: First) -> list[Fact]:
     ]
 
 
+def _incidents(first: First) -> Fact:
+    number = first.glance["open_count"]
+    text = _named([one_line(row["title"]) for row in first.incidents], number) or "nothing is known to be wrong"
+    before = _before(first.glance, f"{first.glance['open_before_count']:,} a week ago")
+    return Fact("incidents", "Open incidents", f"{number:,}", before, text, "#incidents", "bad" if number else "good")
+
+
 def _failing(first: First) -> Fact:
     names = [title(row) for row in first.health if row["state"] == "failing"]
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    text = ", ".join(names[:NAMED]) + more if names else "no task fails"
     number = len(names)
+    text = _named(names, number) or "no task fails"
     before = _before(first.glance, f"{first.glance['failing_before_count']:,} a week ago")
     return Fact("failing", "Failing now", f"{number:,}", before, text, "#show=failing", "bad" if number else "good")
+
+
+def _named(names: Sequence[str], number: int) -> str:
+    shown = names[:NAMED]
+    return ", ".join(shown) + (f" and {number - len(shown):,} more" if number > len(shown) else "")
 
 
 def _missed(glance: Row) -> Fact:

@@ -76,6 +76,7 @@ def context(answers: Answers) -> dict[str, Any]:
         "is_simulated": info["source"] == "simulator",
         "warnings": _warnings(info),
         "facts": glance.facts(answers.first),
+        "incidents": changes.incidents(answers),
         "failure": sections.failure(answers),
         "completeness": sections.completeness(answers),
         "worst": sections.worst(answers),

@@ -34,6 +34,7 @@ class First:
     info: Row
     glance: Row
     health: list[Row]
+    incidents: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,12 @@ def ask(con: Connection) -> Answers:
 
 def ask_first(con: Connection) -> First:
     """Ask what the first block needs."""
-    return First(rows(con.execute(INFO))[0], _asked(con, "glance")[0], _asked(con, "health"))
+    return First(
+        info=rows(con.execute(INFO))[0],
+        glance=_asked(con, "glance")[0],
+        health=_asked(con, "health"),
+        incidents=_asked(con, "incidents", limit=LISTED),
+    )
 
 
 def _parts(con: Connection, tasks: list[str]) -> Parts:

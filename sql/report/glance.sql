@@ -76,6 +76,15 @@ errors as (
     cross join context
 ),
 
+incidents as (
+    select
+        count(*) filter (closed_at is null) as open_count,
+        count(*) filter (opened_at <= context.week_at and coalesce(closed_at > context.week_at, true))
+            as open_before_count
+    from core.incidents
+    cross join context
+),
+
 runs as (
     select
         count(*) filter (created_at > context.week_at) as run_count,
@@ -121,6 +130,7 @@ select
     (select count(*) from marts.task_health where state = 'silent') as silent_count,
     ticks.*,
     errors.*,
+    incidents.*,
     runs.*,
     missing.*,
     known.*,
@@ -130,6 +140,7 @@ cross join observed
 cross join failing_before
 cross join ticks
 cross join errors
+cross join incidents
 cross join runs
 cross join missing
 cross join known

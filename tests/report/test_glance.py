@@ -47,6 +47,22 @@ def fortnight() -> dict[str, Fact]:
     return seen(house)
 
 
+def test_open_incidents_come_first_and_are_listed() -> None:
+    house = WarehouseBuilder().task()
+    common = {"kind": "task_silent", "cause": "3 ticks", "state": "open"}
+    for number, (opened, closed) in enumerate(
+        (("08-01", None), ("08-19", None), ("08-02", "08-19"), ("08-02", "08-03"))
+    ):
+        times = {name: day and f"2026-{day}T00:00:00Z" for name, day in (("opened_at", opened), ("closed_at", closed))}
+        house.rows("incidents", common | times | {"incident_id": f"i{number}", "title": f"Number {number}"})
+    house.build()
+    first = ask_first(house.con)
+    fact = facts(first)[0]
+    assert (fact.name, fact.value, fact.before) == ("incidents", "2", "2 a week ago")
+    assert fact.text == "Number 1, Number 0"
+    assert [row["title"] for row in first.incidents] == ["Number 1", "Number 0"]
+
+
 def test_failing_now_names_the_tasks(fortnight: dict[str, Fact]) -> None:
     fact = fortnight["failing"]
     assert (fact.value, fact.before, fact.text, fact.tone) == ("1", "1 a week ago", "The sick one", "bad")
@@ -90,6 +106,7 @@ def test_a_young_warehouse_compares_with_nothing() -> None:
 def test_an_empty_warehouse_has_facts_without_numbers() -> None:
     told = {fact.name: fact for fact in facts(worlds.empty().first)}
     assert {name: fact.value for name, fact in told.items()} == dict.fromkeys(("missed", "spend", "complete"), "–") | {
+        "incidents": "0",
         "failing": "0",
         "errors": "0",
     }
@@ -108,13 +125,14 @@ class TestDigest:
     def test_says_each_fact_in_a_line(self, house: WarehouseBuilder) -> None:
         lines = digest(house.con, "text", "https://example.com/r").splitlines()
         assert lines[0] == "Recoup fleet, as of 2026-08-20 12:00 UTC"
-        assert [line.partition(":")[0] for line in lines[2:7]] == [
-            "Failing now", "Schedules missed, 7 days", "New errors, 7 days", "Spend, 7 days", "Runs seen, 7 days",
+        assert [line.partition(":")[0] for line in lines[2:8]] == [
+            "Open incidents", "Failing now", "Schedules missed, 7 days",
+            "New errors, 7 days", "Spend, 7 days", "Runs seen, 7 days",
         ]  # fmt: skip
-        assert lines[8:] == ["The report: https://example.com/r"]
+        assert lines[9:] == ["The report: https://example.com/r"]
 
     def test_a_title_means_nothing_in_markdown(self, house: WarehouseBuilder) -> None:
-        line = digest(house.con, "markdown").splitlines()[2]
+        line = digest(house.con, "markdown").splitlines()[3]
         assert line.startswith("- **Failing now: 1** (")
         assert line.endswith(r"\[x\](http:&#47;&#47;evil.example) &lt;img&gt; &#64;all \*b\* \`c\` \| # head")
 

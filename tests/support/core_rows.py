@@ -20,6 +20,7 @@ BY_TYPE: dict[str, Any] = {
     "BOOLEAN": False,
     "INTEGER": 0,
     "BIGINT": 0,
+    "DOUBLE": 0.0,
     "JSON": "{}",
     "VARCHAR[]": [],
     "TIMESTAMP WITH TIME ZONE": LONG_AGO,
