@@ -3,16 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    TypeAdapter,
+    ValidationError,
+)
 
 from pipelines.errors import BadSettings
 from pipelines.paths import SQL_DIR
 
 STANDARD = SQL_DIR / "incidents" / "limits.yml"
-Limit = float | Literal[False]
+
+
+def _only_off(value: bool) -> bool:
+    if value:
+        raise ValueError("must be a number, or off")
+    return value
+
+
+# Strict, since 0 is a limit and no `off`.
+Limit = Annotated[StrictBool, AfterValidator(_only_off)] | StrictInt | StrictFloat
 
 
 class KindLimits(BaseModel):

@@ -82,9 +82,14 @@ def test_a_limit_of_its_own_and_off(ledger: sqlite3.Connection, tmp_path: Path) 
     subjects = [seen(5, "t"), seen(5, "patient"), seen(5, "quiet")]
     look(ledger, 0, *subjects, limits=read_limits(own))
     assert rows(ledger, "select subject from incidents") == [("t",)]
+    own.write_text("task_failing: {limit: 0}")
+    look(ledger, 0, seen(0, "calm"), seen(5), limits=read_limits(own))
+    assert rows(ledger, "select subject from incidents order by 1") == [("calm",), ("t",)]
+    look(ledger, 1, seen(0, "calm"), seen(5), limits=read_limits(None))
     own.write_text("task_failing: {limit: off}")
-    look(ledger, 1, *subjects, limits=read_limits(own))
-    assert rows(ledger, "select state, cause from incidents") == [("recovered", "this kind was switched off for it")]
+    look(ledger, 2, *subjects, limits=read_limits(own))
+    query = "select state, cause from incidents where subject = 't'"
+    assert rows(ledger, query) == [("recovered", "this kind was switched off for it")]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,7 @@ def test_a_limit_of_its_own_and_off(ledger: sqlite3.Connection, tmp_path: Path) 
         ("task_faling: {limit: 3}", "no kind of incident called task_faling"),
         ("task_failing: {limit: many}", "task_failing"),
         ("task_failing: {limt: 3}", "task_failing"),
+        ("task_failing: {limit: on}", "task_failing"),
         ("a: [", "is no YAML"),
         ("just words", "the whole file"),
         (None, "cannot be read"),

@@ -17,6 +17,8 @@ from pipelines.errors import (
     Unreachable,
     WarehouseBusy,
 )
+from pipelines.incidents.ledger import newest
+from pipelines.orchestrate.failure_sensor import night_failed
 from pipelines.orchestrate.resources import told_in_one_line
 from pipelines.publish.snapshots import snapshot_numbers
 from pipelines.schedule import poll_interval
@@ -96,3 +98,21 @@ def test_only_what_may_pass_by_itself_is_tried_again(error: type[RecoupError], m
         raise error("what, where, what next")
     assert raised.value.allow_retries is may_retry
     assert raised.value.description == "what, where, what next"
+
+
+def test_a_night_that_dagster_sees_fail_is_noted_as_an_incident(harness: DagsterHarness) -> None:
+    harness.source.status = 401
+    result = harness.execute("nightly")
+    assert not result.success
+    sensor = night_failed(harness.settings)
+    context = dg.build_run_status_sensor_context(
+        sensor_name=sensor.name,
+        dagster_event=next(event for event in result.all_events if event.event_type is dg.DagsterEventType.RUN_FAILURE),
+        dagster_instance=harness.instance,
+        dagster_run=result.dagster_run,
+        resources={"pipeline": harness.pipeline()},
+    ).for_run_failure()
+    sensor(context)
+    (incident,) = newest(harness.settings.layout, are_open_only=True)
+    assert (incident["kind"], incident["state"]) == ("night_failing", "open")
+    assert "failed in core" in incident["cause"]

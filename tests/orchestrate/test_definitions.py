@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from pipelines.cli.dev_server import WORKSPACE
 from pipelines.database.connection import Warehouse, open_published
@@ -39,6 +40,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:
     """A harness with Dagster's real storage and a budget, after one night."""
     with stored_harness() as harness:
+        told = f"file:{harness.settings.layout.incidents}/told.jsonl"
+        limits = harness.settings.layout.root / "limits.yml"
+        limits.write_text("{task_failing: {limit: 0}, new_error: {limit: 0}}")  # so that there is much to tell
+        chosen = {"incident_sinks": SecretStr(told), "incident_limits_file": limits}
+        harness.settings = harness.settings.model_copy(update=chosen)
         budget = "account_id,monthly_budget_usd,warn_ratio\n*,7.50,\n"
         harness.settings.layout.budgets_file.write_text(budget)
         yield harness, harness.execute("nightly", write_report=write_report)
@@ -250,8 +256,9 @@ def test_nothing_private_reaches_dagsters_storage_or_the_published_file(
 ) -> None:
     harness, _ = night
     layout = harness.settings.layout
-    files = [path for path in (*layout.dagster_home.rglob("*"), *layout.current.iterdir()) if path.is_file()]
-    assert any(path.name == "runs.db" for path in files)
+    folders = (layout.dagster_home, layout.current, layout.incidents)
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert {"runs.db", "ledger.sqlite", "told.jsonl"} <= {path.name for path in files}
     found = {(path.name, marker) for path in files for marker in SECRET_MARKERS if marker.encode() in path.read_bytes()}
     assert found == set()
 
