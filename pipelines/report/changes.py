@@ -44,7 +44,7 @@ def incidents(answers: Answers) -> Listing:
         "Open incidents",
         f"As of the last look before this page was made. The {LISTED} newest; all are in core.incidents.",
         table,
-        "No incident is open.",
+        "Nothing is known to be going wrong.",
     )
 
 

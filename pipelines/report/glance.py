@@ -43,7 +43,7 @@ def facts(first: First) -> list[Fact]:
 
 def _incidents(first: First) -> Fact:
     number = first.glance["open_count"]
-    text = _named([one_line(row["title"]) for row in first.incidents], number) or "none is open"
+    text = _named([one_line(row["title"]) for row in first.incidents], number) or "nothing is known to be wrong"
     before = _before(first.glance, f"{first.glance['open_before_count']:,} a week ago")
     return Fact("incidents", "Open incidents", f"{number:,}", before, text, "#incidents", "bad" if number else "good")
 
