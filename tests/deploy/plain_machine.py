@@ -73,7 +73,7 @@ class PlainMachine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
 
     def run(self, command: str | list[str], **more: str) -> str:
