@@ -94,7 +94,7 @@ test-bi: setup .venv-bi/.ready .venv-bi-newest/.ready .venv-dbt/.ready ## Run th
 browser: setup ## Look at the report in headless Chromium
 	$(BIN)/python -m pytest -m slow tests/browser
 
-torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published and publishers are killed
+torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published; 200 kills of publishers and commands
 	$(BIN)/python -m pytest -m slow tests/torture
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
