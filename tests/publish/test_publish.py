@@ -237,18 +237,3 @@ def test_a_full_disk_is_refused_before_anything_is_copied(layout: Layout, monkey
         publish_at(layout)
     assert leftovers(layout) == []
     assert published_runs(layout) == 10
-
-
-def test_extras_that_fail_leave_the_previous_copy(layout: Layout) -> None:
-    add_runs(layout, 10)
-    publish_at(layout)
-    add_runs(layout, 1)
-
-    def broken(_published_copy: Path, folder: Path) -> None:
-        (folder / "report.html").write_text("half")
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        publish_as_it_is(layout, extras=broken)
-    assert published_runs(layout) == 10
-    assert leftovers(layout) == []

@@ -206,3 +206,18 @@ def test_publish_waits_for_the_writer_and_then_says_who_it_is(layout: Layout) ->
         publish_as_it_is(layout, lock_wait_seconds=0)
     with Warehouse(layout).publishing(), pytest.raises(WarehouseBusy, match=f"published by process {os.getpid()}"):
         publish_as_it_is(layout, lock_wait_seconds=0)
+
+
+def test_extras_that_fail_leave_the_previous_copy(layout: Layout) -> None:
+    add_runs(layout, 10)
+    publish_at(layout)
+    add_runs(layout, 1)
+
+    def broken(_published_copy: Path, folder: Path) -> None:
+        (folder / "report.html").write_text("half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        publish_as_it_is(layout, extras=broken)
+    assert published_runs(layout) == 10
+    assert leftovers(layout) == []
