@@ -22,18 +22,6 @@ ID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:run|sched)_\w+"
 READ_ONLY = 0o444
 
 
-# What a poll counted over all accounts is not told in the file of one, and null there.
-COUNTS = """
-    select column_name
-    from duckdb_columns()
-    where database_name = current_database()
-        and schema_name = 'core'
-        and table_name = 'polls'
-        and not is_nullable
-        and data_type in ('INTEGER', 'BIGINT', 'JSON')
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class AccountCopy:
     """What was written, and how much of it."""
@@ -71,7 +59,7 @@ def export_account(layout: Layout, account_id: str, out: Path) -> AccountCopy:
 
 def _fill(con: Connection, account_id: str, out: Path) -> AccountCopy:
     apply_core(con)
-    for (name,) in con.execute(COUNTS).fetchall():
+    for (name,) in con.execute(statement("publish", "counts_of_polls")).fetchall():
         con.execute(f"alter table core.polls alter column {identifier(name)} drop not null")
     con.execute(f"set variable account = {literal(account_id)}")
     con.execute(statement("publish", "account_rows"))

@@ -1,4 +1,5 @@
 -- Ids of the attached copy `published` that are not in the file of one account: accounts, artists, tasks, runs, schedules.
+-- Read by pipelines/publish/account_copy.py.
 create or replace temp table foreign_ids as
 with others as (
 

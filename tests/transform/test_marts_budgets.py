@@ -52,7 +52,8 @@ def test_closed_months_do_not_change_when_a_task_moves() -> None:
     for number, day in enumerate(("06-30", "07-15", "08-05", "08-15")):
         house.run(f"r{number}", created_at=f"2026-{day}T09:00:00Z", compute_cents="12.345678901234567890")
     house.gap("2026-07-20T09:00:00Z")
-    months = "select * from marts.spend_monthly where month < '2026-08-01' order by all"
+    # All but the artist's name, which is today's.
+    months = "select * exclude (artist_name) from marts.spend_monthly where month < '2026-08-01' order by all"
     house.build()
     before = house.query(months)
     assert len(before) > 2
@@ -63,7 +64,7 @@ def test_closed_months_do_not_change_when_a_task_moves() -> None:
     )  # fmt: skip
     house.con.execute("update core.tasks set account_id = 'buyer', artist_account_id = 'two', artist_name = 'Two'")
     house.build()
-    assert [row[:3] + row[4:] for row in house.query(months)] == [row[:3] + row[4:] for row in before]
+    assert house.query(months) == before
     august = house.query("select account_id, run_count from marts.spend_monthly where month = '2026-08-01' order by 1")
     assert august == [("buyer", 1), ("seller", 1)]
     budgets = house.query("select account_id, run_count, total_cents from marts.budget_status order by 1")

@@ -1,7 +1,7 @@
 -- Who is over budget, or will be? Measure: 2 over it, 1 will be over it even by the lower bound of the forecast.
 select
     coalesce(account_id, 'no account') as subject,
-    'account ' || coalesce(account_id, 'not known') as title,
+    'account ' || coalesce(account_name, account_id, 'not known') as title,
     case budget_state
         when 'over' then 2
         when 'will_be_over' then 1
@@ -9,7 +9,7 @@ select
     end::double as measure,
     strftime(month, '%Y-%m') || ': ' || round(coalesce(total_usd, 0), 2) || ' of ' || round(budget_usd, 2)
     || ' US dollars spent, forecast ' || coalesce(round(forecast_usd, 2)::varchar, 'not known') as cause,
-    'month so far: ' || coverage_status || ', ' || runs_missing_count || ' runs missing' as completeness,
+    'month so far: ' || coverage_status || ', ' || core.counted(runs_missing_count, 'run') || ' missing' as completeness,
     'select * from marts.budget_status where account_id = ''' || coalesce(account_id, '') || '''' as rows_query
 from marts.budget_status
 where budget_usd is not null

@@ -5,7 +5,7 @@ select
     (sum(runs_missing_count) / nullif(sum(observed_run_count + runs_missing_count), 0))::double as measure,
     sum(runs_missing_count) || ' of ' || sum(observed_run_count + runs_missing_count) || ' runs of 7 days came and went unseen'
         as cause,
-    count(*) filter (coverage_status = 'unknown') || ' tasks are not known well enough to count' as completeness,
+    'not known well enough to count: ' || core.counted(count(*) filter (coverage_status = 'unknown'), 'task') as completeness,
     'select cause, sum(runs_missing_count) from core.coverage_gaps group by cause' as rows_query
 from marts.window_coverage
 where window_days = 7

@@ -9,9 +9,9 @@ select
         else 0
     end::double as measure,
     case
-        when is_new_this_week then run_count_7d || ' runs of ' || task_count || ' tasks ended in: '
+        when is_new_this_week then core.counted(run_count_7d, 'run') || ' of ' || core.counted(task_count, 'task') || ' ended in: '
             || coalesce(normalised_message, 'no message')
-        else 'it is not new any more; ' || run_count_7d || ' runs in 7 days'
+        else 'it is not new any more; ' || core.counted(run_count_7d, 'run') || ' in 7 days'
     end as cause,
     'fleet: ' || coverage_status || ', ' || runs_missing_count || ' missing' as completeness,
     'select created_at, title, error_message from marts.failed_runs where fingerprint = '''

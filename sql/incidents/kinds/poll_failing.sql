@@ -15,7 +15,8 @@ select
     'pipeline' as subject,
     'Polls' as title,
     coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*))::double as measure,
-    coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*)) || ' polls in a row failed, the last with '
+    core.counted(coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*)), 'poll')
+    || ' in a row failed, the last with '
     || coalesce(arg_min(error_kind, age_rank), 'no error') as cause,
     'polls are known' as completeness,
     'select started_at, status, error_kind, error_message from core.polls order by started_at desc limit 20' as rows_query

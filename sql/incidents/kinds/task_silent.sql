@@ -12,7 +12,7 @@ select
     case
         when health.state in ('off', 'deleted') then 'the task is ' || health.state
         when not health.is_overdue then 'it runs again'
-        else health.missed_tick_count || ' ticks of ' || coalesce(health.schedule, '?') || ' passed without a run since '
+        else core.counted(health.missed_tick_count, 'tick') || ' of ' || coalesce(health.schedule, '?') || ' passed without a run since '
             || strftime(health.overdue_since_at, '%Y-%m-%d %H:%M UTC')
     end as cause,
     'runs of 7 days: ' || health.coverage_status_7d || ', ' || health.runs_missing_count_7d || ' missing' as completeness,
