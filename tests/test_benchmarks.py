@@ -48,6 +48,7 @@ def test_bodies_are_the_same_each_time_and_a_delta_only_adds(data: Path) -> None
     assert again.counts["runs"] == 5
 
 
+@pytest.mark.slow
 def test_the_page_is_made_from_what_was_kept(data: Path) -> None:
     figures = [
         Figure(name, TASKS, Taken(seconds, seconds, 100), True, 1)

@@ -52,6 +52,7 @@ def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Sett
     yield lived_through(tmp_path, *request.param)
 
 
+@pytest.mark.slow
 def test_the_published_file_tells_the_truth(lived: tuple[Settings, Truth]) -> None:
     settings, truth = lived
     true_runs = {run.run_id: run for run in truth.runs}

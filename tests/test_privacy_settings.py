@@ -13,6 +13,7 @@ from tests.support.publish_harness import publish_at
 from tests.support.secret_markers import dump, first_tasks, save, secret_markers
 
 
+@pytest.mark.slow
 def test_keeping_a_column_and_taking_that_back_leaves_no_trace(tmp_path: Path) -> None:
     saved = save(tmp_path, first_tasks())
     kept = Settings.load(warehouse_dir=tmp_path / "w", privacy_keep="prompt")

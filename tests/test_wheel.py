@@ -87,6 +87,7 @@ def installed(wheel: Path, environment: Path, tmp_path: Path) -> Installed:
     return Installed(wheel, environment, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_every_file(wheel: Path) -> None:
     """Everything below pipelines/, and sql/ as a folder of the package."""
     files = [path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.is_file()]
@@ -116,11 +117,13 @@ def test_from_a_saved_body_to_a_published_number(installed: Installed) -> None:
     assert (installed.home / "warehouse" / "current" / "report.html").stat().st_size > 100_000
 
 
+@pytest.mark.slow
 def test_tables_are_described_without_a_warehouse(installed: Installed) -> None:
     assert "budget_usd" in installed.recoup("describe", "marts.budget_status")
     assert not (installed.home / "warehouse").exists()
 
 
+@pytest.mark.slow
 def test_documents_are_not_written_outside_a_checkout(installed: Installed) -> None:
     for module in ("pipelines.docgen.model_docs", "pipelines.cli.command_reference"):
         code = f"import runpy; runpy.run_module({module!r}, run_name='__main__')"

@@ -63,6 +63,7 @@ def test_a_deleted_task_that_comes_back_is_read(tmp_path: Path, read: list[str])
     assert harness.one("select count(*) from core.tasks where deleted_at is null") == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -91,6 +92,7 @@ def test_under_another_key_nothing_is_found(tmp_path: Path) -> None:
     assert BodyIndex(tmp_path / "index", seed=2).get("body") == []
 
 
+@pytest.mark.slow
 def test_the_index_forgets_what_the_last_poll_did_not_have(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     path = harness.settings.layout.scratch / "bodies.msgpack"

@@ -125,10 +125,12 @@ FOUND_BY_READING = [
 ]
 
 
+@pytest.mark.slow
 def test_a_sound_archive_is_said_to_be_sound(settings: Settings) -> None:
     assert list(verify(archive_of(settings))) == []
 
 
+@pytest.mark.slow
 def test_every_kind_of_damage_names_its_file(settings: Settings) -> None:
     kept = {path: path.read_bytes() for path in settings.layout.archive.rglob("*") if path.is_file()}
     second = archive_of(settings).poll_ids()[1]
@@ -141,6 +143,7 @@ def test_every_kind_of_damage_names_its_file(settings: Settings) -> None:
             each.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [first_line_is_bad, a_byte_of_a_body_is_flipped, a_ledger_is_gone])
 def test_a_rebuild_loses_no_poll_unless_told_to(
     settings: Settings, damage: Callable[[Settings], Path], capsys: pytest.CaptureFixture[str]
@@ -157,6 +160,7 @@ def test_a_rebuild_loses_no_poll_unless_told_to(
     assert runs(settings) == ["run_0", "run_2"]
 
 
+@pytest.mark.slow
 def test_a_torn_last_line_of_a_killed_poll_is_no_damage(settings: Settings) -> None:
     last = ledger(settings, 2)
     *lines, end = last.read_bytes().splitlines(keepends=True)
@@ -167,6 +171,7 @@ def test_a_torn_last_line_of_a_killed_poll_is_no_damage(settings: Settings) -> N
     assert runs(settings) == ["run_0", "run_1"]
 
 
+@pytest.mark.slow
 def test_no_file_stops_a_poll(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     (ledger(settings).parent / "notes.ndjson").write_text("a person's notes")
     with Warehouse.of(settings).write() as con:
@@ -211,6 +216,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
+@pytest.mark.slow
 def test_what_killed_writers_left_goes_at_the_next_lock(settings: Settings) -> None:
     layout = settings.layout
     left = [

@@ -9,6 +9,7 @@ from tests.cli.conftest import run
 from tests.support.polled_world import core_rows
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_is_lost_comes_back(
     published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -127,6 +127,7 @@ class TestDoctor:
         assert all(finding["text"] in lines for finding in found)
         assert any(f"{Path.cwd()}/.env" in finding["text"] for finding in found)
 
+    @pytest.mark.slow
     def test_a_sink_that_is_none_fails_and_an_open_incident_is_told(
         self, published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

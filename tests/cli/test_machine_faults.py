@@ -63,6 +63,7 @@ def test_mistakes_of_our_own_are_not_blamed_on_the_machine() -> None:
 class TestWorkFile:
     """The work file is a cache: whatever became of it, the line says `rebuild`, and that cures it."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "kept",
         [
@@ -94,6 +95,7 @@ class TestWorkFile:
             other.communicate("")
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_a_poll_is_said(own_folder: Path) -> None:
     saved = save_body(own_folder)
     done = subprocess.run(
@@ -111,6 +113,7 @@ def test_a_file_in_the_place_of_a_folder(own_folder: Path, capsys: pytest.Captur
     assert "warehouse" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("published")
 def test_a_terminal_of_ascii_and_a_closed_pipe() -> None:
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
@@ -129,6 +132,7 @@ def test_a_terminal_of_ascii_and_a_closed_pipe() -> None:
     many.stderr.close()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
     ("sent", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]

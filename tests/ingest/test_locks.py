@@ -60,6 +60,7 @@ def test_the_lock_is_free_at_every_request(settings: Settings) -> None:
     assert rows(settings, "select details_call_count from core.polls") == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_rebuild_and_a_load_meanwhile_leave_the_poll_that_asks_alone(settings: Settings) -> None:
     def others(_request: httpx.Request) -> None:
         rebuild(settings)
@@ -81,6 +82,7 @@ def test_a_second_poll_is_told_that_one_is_under_way(settings: Settings) -> None
     assert poll_while(settings, polls) == "succeeded"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_loaded_now_is_loaded_later(settings: Settings) -> None:
     poll_while(settings, lambda _: None)
     with Warehouse.of(settings).locked(), pytest.raises(WarehouseBusy, match="written by process"):
@@ -91,6 +93,7 @@ def test_what_cannot_be_loaded_now_is_loaded_later(settings: Settings) -> None:
     assert polls == [("succeeded", False, 1), ("succeeded", True, 1), ("succeeded", False, 1)]
 
 
+@pytest.mark.slow
 def test_a_failed_poll_is_told_by_the_next_when_somebody_writes(settings: Settings) -> None:
     def is_down(_request: httpx.Request) -> None:
         raise httpx.ConnectError("nobody there")

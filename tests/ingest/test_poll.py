@@ -153,6 +153,7 @@ def _saved(folder: Path, name: str, tasks: list[dict[str, Any]]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_order_in_which_saved_polls_are_loaded_does_not_matter(tmp_path: Path) -> None:
     monday = _saved(tmp_path, "monday.json", [task(title="old", runs=[run("run_1"), run("run_2", version="1")])])
     tuesday = _saved(tmp_path, "tuesday.json", [task(title="new", runs=[run("run_2", version="2"), run("run_3")])])
@@ -201,6 +202,7 @@ KILLED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "is_loaded"),
     [

@@ -33,6 +33,7 @@ def test_runs_that_fell_out_of_the_window_are_found_in_the_listing(world: Polled
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refused_endpoint_costs_nothing_but_the_recovery(world: PolledWorld, status: int) -> None:
     world.poll(2)
@@ -45,6 +46,7 @@ def test_a_refused_endpoint_costs_nothing_but_the_recovery(world: PolledWorld, s
     assert world.rows("select count(*) from core.runs") == [(8,)]
 
 
+@pytest.mark.slow
 def test_a_run_that_left_the_window_unfinished_is_finished_by_its_id(tmp_path: Path) -> None:
     slow = SimTask(task_id=HOURLY.task_id, cron="*/5 * * * *", duration_ms=(2_400_000, 2_500_000), mix={})
     world = PolledWorld(tmp_path, slow, past=PAST, details_per_poll=500)
@@ -57,6 +59,7 @@ def test_a_run_that_left_the_window_unfinished_is_finished_by_its_id(tmp_path: P
     assert unfinished == []
 
 
+@pytest.mark.slow
 def test_the_budget_of_calls_holds_and_the_rest_follows(tmp_path: Path) -> None:
     world = PolledWorld(tmp_path, past=PAST, details_per_poll=3)
     counts = [world.poll(hours).details_call_count for hours in (4, 4.2, 4.4)]

@@ -52,6 +52,7 @@ def test_many_silent_accounts_make_one_readable_sentence(harness: LoadHarness) -
     assert row.unanswered_account_ids == names
 
 
+@pytest.mark.slow
 def test_a_hole_around_a_silent_account_is_the_sources_fault_there_and_only_there(harness: LoadHarness) -> None:
     def hourly(account: str, hours: range) -> list[dict[str, Any]]:
         runs = [run(f"{account[0]}{hour}", NOON + hour * HOUR) for hour in hours][::-1]
@@ -67,6 +68,7 @@ def test_a_hole_around_a_silent_account_is_the_sources_fault_there_and_only_ther
 # --- an account that shows nothing any more ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names", [pytest.param((A,), id="named", marks=pytest.mark.slow), pytest.param((None,), id="the key's own")]
 )
@@ -82,6 +84,7 @@ def test_the_last_task_of_a_single_account_ends_after_two_days(harness: LoadHarn
     assert polled(harness, NOON + 3 * DAY, {name: []}).status == "succeeded"
 
 
+@pytest.mark.slow
 def test_one_empty_answer_is_never_enough_however_long_ago_the_last_was(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: fleet(A)})
     assert polled(harness, NOON + 9 * DAY, {A: []}).deleted_task_count == 0
@@ -94,6 +97,7 @@ def test_a_persons_word_ends_the_doubt_at_once(harness: LoadHarness) -> None:
     assert (row.status, row.deleted_task_count) == ("succeeded", 3)
 
 
+@pytest.mark.slow
 def test_an_account_that_comes_back_was_never_gone(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: fleet(A)})
     polled(harness, NOON + HOUR, {A: []})
@@ -103,6 +107,7 @@ def test_an_account_that_comes_back_was_never_gone(harness: LoadHarness) -> None
     assert polled(harness, NOON + 2 * DAY, {A: []}).deleted_task_count == 0, "the two days begin anew"
 
 
+@pytest.mark.slow
 def test_an_empty_saved_answer_names_no_account_and_ends_what_the_last_one_showed(harness: LoadHarness) -> None:
     polled(harness, NOON, {B: fleet(B)})
     polled(harness, NOON + HOUR, {None: fleet(A)})
@@ -125,6 +130,7 @@ def test_doubt_about_one_account_stops_no_deletion_in_another(harness: LoadHarne
     assert deleted(harness) == {"b01": NOON + HOUR}
 
 
+@pytest.mark.slow
 def test_a_cut_list_proves_nothing_whatever_a_person_says(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: [task("kept", account_id=A)]})
     polled(harness, NOON + HOUR, {A: fleet(A, 1000)}, accept_deletions=True)
@@ -149,6 +155,7 @@ def test_the_bound_on_deletions_counts_all_accounts_together(harness: LoadHarnes
 # --- a deletion that is believed late ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "lost"),
     [

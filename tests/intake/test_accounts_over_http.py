@@ -75,6 +75,7 @@ def state(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sorted(rows(settings, f"from core.{name}"), key=repr) for (name,) in sorted(rows(settings, names))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
@@ -112,6 +113,7 @@ def test_each_failure_of_one_account_costs_it_alone(api: tuple[Simulator, Settin
     assert state(settings) == before
 
 
+@pytest.mark.slow
 def test_a_403_that_passes_by_itself_costs_nothing(api: tuple[Simulator, Settings]) -> None:
     simulator, settings = api
     simulator.add_fault(Fault(kind="forbidden", account_id=B, times=1))
@@ -127,6 +129,7 @@ def test_a_refused_key_ends_the_poll_whichever_account_met_it(api: tuple[Simulat
     assert rows(settings, "select status, task_count from core.polls order by poll_id desc limit 1") == [("failed", 0)]
 
 
+@pytest.mark.slow
 def test_no_answer_at_all_is_a_failed_poll_with_the_first_error(api: tuple[Simulator, Settings]) -> None:
     simulator, settings = api
     simulator.add_fault(Fault(kind="server_error", account_id=A))
@@ -142,6 +145,7 @@ def test_no_answer_at_all_is_a_failed_poll_with_the_first_error(api: tuple[Simul
     assert state(settings) == kept
 
 
+@pytest.mark.slow
 def test_the_commands_load_publish_and_then_say_so(
     api: tuple[Simulator, Settings], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +171,7 @@ def test_the_commands_load_publish_and_then_say_so(
     assert "missed some accounts" in told_by_doctor and B in told_by_doctor
 
 
+@pytest.mark.slow
 def test_dagster_counts_a_partial_poll_as_done_and_warns(api: tuple[Simulator, Settings]) -> None:
     simulator, settings = api
     simulator.add_fault(Fault(kind="server_error", account_id=B))
@@ -187,6 +192,7 @@ def doctor(settings: Settings, now: datetime) -> str:
     return "\n".join(f"{finding.text}: {finding.advice}" for finding in examine_history(settings, fixed(now)))
 
 
+@pytest.mark.slow
 def test_the_doctor_tells_an_emptied_account_what_to_do(api: tuple[Simulator, Settings]) -> None:
     _, settings = api
     nobody = "dddddddd-0000-4000-8000-000000000000"

@@ -97,6 +97,7 @@ def test_an_answer_shows_no_later_instant_than_the_servers(server: datetime | No
 
 
 # ---------- a poll by a wrong clock
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ours", "known_until", "warned"),
     [
@@ -119,6 +120,7 @@ def test_a_poll_knows_no_later_than_the_server(
     assert world.dump() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ours", [11 * MINUTE, 48 * HOUR, timedelta(days=400)])
 def test_a_poll_far_ahead_is_refused_and_leaves_nothing(
     world: PolledWorld, ours: timedelta, rebuilds: list[int]
@@ -164,6 +166,7 @@ def test_a_poll_stamped_ahead_costs_one_rebuild(world: PolledWorld, rebuilds: li
     assert world.dump() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", [None, 48 * HOUR])
 def test_nothing_is_set_aside_by_a_clock_that_nobody_confirms(world: PolledWorld, server: timedelta | None) -> None:
     look(world, 60)
@@ -174,6 +177,7 @@ def test_nothing_is_set_aside_by_a_clock_that_nobody_confirms(world: PolledWorld
 
 
 # ---------- what a person is told
+@pytest.mark.slow
 def test_the_doctor_names_polls_stamped_ahead(world: PolledWorld) -> None:
     look(world, 2)
     stamp_ahead(world, 3, 48 * HOUR)

@@ -140,6 +140,7 @@ def test_each_kind_of_late_run(tmp_path: Path, name: str) -> None:
     assert {tick: judged[at(tick)] for tick in case.judged} == case.judged
 
 
+@pytest.mark.slow
 def test_holes_that_follow_each_other_count_no_tick_twice(tmp_path: Path) -> None:
     """Each look ends a hole and begins the next one, and the newest tick is late every time."""
     harness = LoadHarness(tmp_path)
@@ -183,6 +184,7 @@ def test_nothing_is_missing_from_before_the_first_look(tmp_path: Path) -> None:
     assert sorted(accounted(harness)[1]) == [at(tick) for tick in every(5, "12:05", "12:35")]
 
 
+@pytest.mark.slow
 def test_the_allowance_grows_with_the_lateness_seen_and_is_shown(tmp_path: Path) -> None:
     """One run came at least 40 minutes late: so long every tick of the fleet stays open."""
     harness = LoadHarness(tmp_path)

@@ -36,6 +36,7 @@ def listed(run_id: str = "run_lost", at: datetime = NINE, **over: Any) -> dict[s
     return run(run_id, at, status="FAILED") | over
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("missing", "listing", "whose", "not_attributed"),
     [
@@ -90,6 +91,7 @@ def retrieved(task_id: str, **over: Any) -> bytes:
     return runs_body([listed(attemptCount=3, payload=payload, **over)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("says", "still_missing"), [("b", {"a": 1, "b": 0}), pytest.param("a", {"b": 0, "a": 0}, marks=pytest.mark.slow)]
 )

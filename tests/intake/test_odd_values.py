@@ -229,6 +229,7 @@ def test_a_byte_order_mark_is_no_reason_to_refuse(harness: LoadHarness) -> None:
     assert harness.one("select count(*) from core.runs") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1_500, 20_000])
 def test_deep_nesting_is_kept_opaque(harness: LoadHarness, depth: int) -> None:
     nested = b"[" * depth + b"]" * depth

@@ -52,6 +52,7 @@ def test_every_failure_of_the_last_day_has_its_reason_before_good_runs_get_detai
     assert world.rows("select count(*) from core.missing_runs where recovered_run_id is not null") != [(0,)]
 
 
+@pytest.mark.slow
 def test_the_order_is_one_list(tmp_path: Path) -> None:
     world = PolledWorld(tmp_path, *fleet(2), details_per_poll=100, seed=5, past=5 * MINUTE)
     world.poll(3)
@@ -68,6 +69,7 @@ def test_the_order_is_one_list(tmp_path: Path) -> None:
     assert after == sorted(after, key=["failed", "succeeded"].index), "then failures that the listing named"
 
 
+@pytest.mark.slow
 def test_a_deleted_tasks_last_window_hides_no_run_in_flight(tmp_path: Path) -> None:
     slow, other = fleet(2, mix={}, duration_ms=(3_000_000, 3_100_000))
     gone = SimTask(task_id=slow.task_id, cron="0 * * * *", duration_ms=(3_000_000, 3_100_000), mix={},
@@ -95,6 +97,7 @@ def test_an_outage_is_noticed_between_two_calls(tmp_path: Path, concurrency: int
     assert world.sim.request_count - before <= 1 + (recovery.STOP_AFTER + concurrency) * recovery.MOST_TRIES
 
 
+@pytest.mark.slow
 def test_a_listing_that_an_outage_refused_is_asked_for_again(tmp_path: Path) -> None:
     world = PolledWorld(tmp_path, *fleet(1), seed=5, past=5 * MINUTE)
     world.poll(3)

@@ -43,6 +43,7 @@ def limits(harness: LoadHarness) -> dict[str, int]:
     return dict(zip(("memory", "threads"), harness.con.execute(query).fetchall()[0], strict=True))
 
 
+@pytest.mark.slow
 def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_turn = loaded(tmp_path / "turn", *bodies(7))
     monkeypatch.setattr(stage, "BATCH_BYTES", 2 * len(bodies(1)[0]))
@@ -78,6 +79,7 @@ def test_a_huge_object_costs_itself_alone(
     assert all("RECOUP_MEMORY_LIMIT" in reject["reason"] and reject["raw_length"] < 100 for reject in rejects)
 
 
+@pytest.mark.slow
 def test_what_finds_too_little_memory_beside_another_reader_is_read_with_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +173,7 @@ def test_undoing_is_tried_again_when_even_that_finds_no_memory(monkeypatch: pyte
         connection.roll_back(con)
 
 
+@pytest.mark.slow
 def test_a_task_that_is_too_large_was_seen_and_is_not_deleted(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     harness.poll(NOON, [task("task_1"), task("task_huge")])

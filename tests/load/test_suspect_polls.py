@@ -73,6 +73,7 @@ SECOND_POLLS: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", SECOND_POLLS.values(), ids=SECOND_POLLS)
 def test_what_is_not_judged_is_what_judging_would_not_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: list[dict[str, Any]]

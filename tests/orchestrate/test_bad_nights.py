@@ -63,6 +63,7 @@ def test_a_failed_blocking_rule_keeps_the_published_copy(harness: DagsterHarness
     assert record.data["failing_rows"] == 1
 
 
+@pytest.mark.slow
 def test_publishing_alone_runs_the_checks_itself(harness: DagsterHarness) -> None:
     broken_warehouse(harness)
     result = harness.execute("nightly", only=["published/recoup_duckdb"])
@@ -100,6 +101,7 @@ def test_only_what_may_pass_by_itself_is_tried_again(error: type[RecoupError], m
     assert raised.value.description == "what, where, what next"
 
 
+@pytest.mark.slow
 def test_a_night_that_dagster_sees_fail_is_noted_as_an_incident(harness: DagsterHarness) -> None:
     harness.source.status = 401
     result = harness.execute("nightly")

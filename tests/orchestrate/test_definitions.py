@@ -196,6 +196,7 @@ def test_dagster_yaml_is_written_where_there_is_none_and_never_over_edits(tmp_pa
             list(differences(broken))
 
 
+@pytest.mark.slow
 def test_one_mart_built_alone_keeps_the_instant_of_the_others(harness: DagsterHarness) -> None:
     pipeline = harness.pipeline()
     pipeline.poll()

@@ -91,6 +91,7 @@ def test_a_run_that_holds_its_lock_lives_however_long_it_takes(harness: DagsterH
     assert [run.run_id for run in end_dead_runs(harness.instance, harness.settings.layout, later)] == [run_id]
 
 
+@pytest.mark.slow
 def test_without_a_lock_only_what_is_surely_ours_and_had_its_time_is_ended(harness: DagsterHarness) -> None:
     ours = started(harness, **{REPOSITORY_TAG: f"__repository__@{LOCATION}"})
     theirs = started(harness, **{REPOSITORY_TAG: "__repository__@somebody_elses"})
@@ -112,6 +113,7 @@ def test_what_the_command_line_published_shows_once_with_its_rows(harness: Dagst
     assert isinstance(harness.keep_house(told.cursor), dg.SkipReason)
 
 
+@pytest.mark.slow
 def test_what_dagster_published_itself_is_not_told_again(harness: DagsterHarness) -> None:
     assert harness.execute("poll").success
     publish_at(harness.settings.layout, harness.now)

@@ -33,6 +33,7 @@ def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:
         yield harness, harness.execute("nightly", write_report=write_report)
 
 
+@pytest.mark.slow
 def test_a_night_polls_builds_checks_and_publishes(night: tuple[DagsterHarness, dg.ExecuteInProcessResult]) -> None:
     harness, result = night
     assert result.success

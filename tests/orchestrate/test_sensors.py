@@ -85,6 +85,7 @@ def test_runs_do_not_pile_up(harness: DagsterHarness, job: str, status: str) -> 
     assert why_not(harness.look()) == f"run {waiting.run_id} of {job} has not ended yet"
 
 
+@pytest.mark.slow
 def test_runs_of_other_projects_on_the_same_instance_hold_nothing_up(harness: DagsterHarness) -> None:
     job = harness.defs().resolve_job_def("nightly")
     tags = {REPOSITORY_TAG: "__repository__@somebody_elses"}
@@ -92,6 +93,7 @@ def test_runs_of_other_projects_on_the_same_instance_hold_nothing_up(harness: Da
     asked(harness.look())
 
 
+@pytest.mark.slow
 def test_requests_that_lead_to_no_poll_are_repeated_less_and_less_often(harness: DagsterHarness) -> None:
     cursor, waits = None, []
     for _ in range(4):
@@ -112,6 +114,7 @@ def test_an_outage_makes_polls_rarer_up_to_the_longest_interval(harness: Dagster
         asked(harness.look())
 
 
+@pytest.mark.slow
 def test_a_poll_through_dagster_leaves_word_for_the_sensor(harness: DagsterHarness) -> None:
     harness.source.tasks = [task("task_1", [run()], schedule="*/15 * * * *")]
     assert harness.execute("poll").success

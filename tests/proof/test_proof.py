@@ -50,6 +50,7 @@ def test_a_week_of_nights(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_day_at_the_pace_of_the_sensor(tmp_path: Path) -> None:
     world = watched(tmp_path, "sensor", 1.5, 40, "hourly", "6-hourly", "daily")
     found = proved(world).numbers
@@ -59,6 +60,7 @@ def test_a_day_at_the_pace_of_the_sensor(tmp_path: Path) -> None:
     assert found["exact_day_count"] == found["day_count"] > 20
 
 
+@pytest.mark.slow
 def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path: Path) -> None:
     world = World(only(large_fleet(7, START, 1, 20), {"hourly"}), START, tmp_path)
     for hours in (2, 30):
@@ -89,6 +91,7 @@ def test_longer(tmp_path: Path, pace: Pace, days: int, tasks: int, details: Deta
     proved(watched(tmp_path, pace, days, tasks, details=details), has_checks=True)
 
 
+@pytest.mark.slow
 def test_a_run_that_could_not_be_read_is_not_called_missed(tmp_path: Path) -> None:
     world = World(only(large_fleet(7, START, 1, 20), {"hourly"}), START, tmp_path)
     world.simulator.add_fault(Fault(kind="bad_run", from_at=START + 4 * HOUR, to_at=START + 5 * HOUR))
@@ -130,6 +133,7 @@ def status_at(world: World, tick: int) -> str | None:
     return None if row is None else row[0]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_inserted_after_the_look_at_its_time_is_counted_when_nobody_sees_it(tmp_path: Path) -> None:
     runs = five_minutes(*range(690, 721, 5), *range(730, 901, 5), at_720=729)
     world = looked_at(tmp_path, runs, 718 + 1 / 6, 728, 901)
@@ -147,12 +151,14 @@ def test_a_late_run_that_a_look_sees_is_kept_and_late(tmp_path: Path) -> None:
     assert found["existed_count"] == found["observed_count"] + found["missing_count"] - found["skipped_counted_missing"]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_listed_before_its_tick_is_kept_and_on_time(tmp_path: Path) -> None:
     world = looked_at(tmp_path, five_minutes(5, 10, 15, at_15=14), 11, 14.5, 16, 25)
     assert proved(world).numbers["observed_count"] == 3
     assert [status_at(world, tick) for tick in (5, 10, 15)] == ["on_time"] * 3
 
 
+@pytest.mark.slow
 def test_the_judge_notices_a_miss_that_ran_and_tells_pending_ticks_apart(tmp_path: Path) -> None:
     world = looked_at(tmp_path, five_minutes(5, 10, 15, at_15=70), 11, 60)
     verdict = judge(world, world.simulator.now, has_checks=False)

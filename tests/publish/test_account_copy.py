@@ -61,6 +61,7 @@ def copy(layout: Layout) -> AccountCopy:
     return export_account(layout, OURS.upper(), layout.root / "ours.duckdb")
 
 
+@pytest.mark.slow
 def test_only_the_accounts_rows_and_the_same_numbers(layout: Layout, copy: AccountCopy) -> None:
     assert (copy.task_count, copy.run_count) == (2, 3)
     runs = rows(copy.path, "select run_id from core.runs order by run_id")

@@ -69,6 +69,7 @@ def polls_on(settings: Settings) -> None:
     poll_at(settings, NOON + timedelta(hours=1), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("happened", [rebuilds, slow(polls_the_past), slow(polls_on)])
 def test_what_was_loaded_since_the_build_is_built_before_it_goes_live(
     settings: Settings, happened: Callable[[Settings], None]
@@ -102,6 +103,7 @@ def test_a_mart_that_is_gone_is_built_again(settings: Settings) -> None:
         assert con.execute("select count(*) from marts.task_health").fetchall() == [(1,)]
 
 
+@pytest.mark.slow
 def test_one_mart_built_alone_keeps_the_instant_of_the_others(settings: Settings) -> None:
     poll_at(settings, NOON)
     build_and_check(settings, clock=lambda: NOON)
@@ -115,6 +117,7 @@ def test_one_mart_built_alone_keeps_the_instant_of_the_others(settings: Settings
         assert len(report.row_counts) > 20, "the others are of no instant any more"
 
 
+@pytest.mark.slow
 def test_a_failed_check_on_the_copy_keeps_the_copy_that_people_open(settings: Settings) -> None:
     poll_at(settings, NOON)
     publish(settings)
@@ -126,6 +129,7 @@ def test_a_failed_check_on_the_copy_keeps_the_copy_that_people_open(settings: Se
     assert snapshot_numbers(settings.layout) == [1]
 
 
+@pytest.mark.slow
 def test_damage_in_a_block_that_no_check_reads_is_found(settings: Settings) -> None:
     poll_at(settings, NOON)
     publish(settings)
@@ -145,6 +149,7 @@ def test_damage_in_a_block_that_no_check_reads_is_found(settings: Settings) -> N
     assert snapshot_numbers(settings.layout) == [1]
 
 
+@pytest.mark.slow
 def test_polls_go_on_while_a_copy_is_audited(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The check that takes longest is where a poll slips in: neither waits, and the copy stays as it was copied."""
     poll_at(settings, NOON)

@@ -111,6 +111,7 @@ def test_an_earlier_export_is_replaced_whole(layout: Layout, tmp_path: Path) -> 
     assert list(folders(out)) == []
 
 
+@pytest.mark.slow
 def test_all_tables_are_of_one_snapshot_whatever_is_published_meanwhile(layout: Layout, tmp_path: Path) -> None:
     def publish_more(table: str, done: int, total: int) -> None:
         change(layout, "insert into core.runs by name select 'later' as run_id, now() as created_at")
@@ -120,6 +121,7 @@ def test_all_tables_are_of_one_snapshot_whatever_is_published_meanwhile(layout: 
     assert published(layout, "select count(*) from core.runs") == [(10,)]
 
 
+@pytest.mark.slow
 def test_a_killed_export_leaves_the_old_one_and_the_next_cleans_up(layout: Layout, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export_parquet(layout, out)

@@ -122,6 +122,7 @@ def test_extras_go_live_with_the_copy_they_describe(layout: Layout) -> None:
 # Killed anywhere, the old copy stays and the next publish cleans up
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [pytest.param(step, marks=() if step in TOLD else pytest.mark.slow) for step in STEPS])
 def test_a_publish_killed_after_any_step_leaves_a_whole_copy(layout: Layout, step: str) -> None:
     add_runs(layout, 100)

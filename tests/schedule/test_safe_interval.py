@@ -62,6 +62,7 @@ def fleet() -> Iterator[WarehouseBuilder]:
     house.con.close()
 
 
+@pytest.mark.slow
 def test_the_sensor_and_the_mart_agree_task_by_task(fleet: WarehouseBuilder) -> None:
     advice = fleet.query("select task_id, safe_interval_seconds, smallest_gap_ms from marts.poll_advice")
     assert len(advice) == 9 * len(SCHEDULES)
