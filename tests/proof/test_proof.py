@@ -85,9 +85,9 @@ def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("pace", "days", "tasks", "details"),
-    [("nightly", 30, 60, "off"), ("nightly", 10, 40, "auto"), ("sensor", 2, 40, "off"), ("sensor", 1, 20, "auto")],
+    [("nightly", 30, 60, "off"), ("nightly", 10, 40, "auto"), ("sensor", 2, 40, "off"), ("sensor", 0.4, 20, "auto")],
 )
-def test_longer(tmp_path: Path, pace: Pace, days: int, tasks: int, details: Details) -> None:
+def test_longer(tmp_path: Path, pace: Pace, days: float, tasks: int, details: Details) -> None:
     proved(watched(tmp_path, pace, days, tasks, details=details), has_checks=True)
 
 

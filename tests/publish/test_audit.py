@@ -186,7 +186,7 @@ def test_whatever_is_polled_meanwhile_every_copy_agrees_with_itself(settings: Se
     thread.start()
     seen = set()
     try:
-        for _ in range(15):
+        for _ in range(6):
             publish(settings, NOON + timedelta(hours=1))
             with open_published(settings.layout) as con:
                 assert [result for result in run_checks(con, models()) if result.blocks] == []
