@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Two processes; modules that make a warehouse first (xdist_group) stay in one, or it would be made twice.
+SHARED := -n 2 --dist loadgroup
 export PYTHONDONTWRITEBYTECODE =
 
 help: ## List the targets
@@ -32,7 +34,7 @@ report: setup ## Open the report about what is published
 	@$(BIN)/recoup-warehouse report --open
 
 test: setup ## Fast tests, a minute on two cores
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(SHARED)
 
 # The second deptry looks at the tests too: what they import must be declared as well.
 lint: setup ## Style of Python (ruff) and SQL (sqlfluff), direction of imports (import-linter), declared dependencies (deptry)
@@ -98,8 +100,8 @@ torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are pub
 	$(BIN)/python -m pytest -m slow tests/torture
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
-	$(BIN)/python -m pytest -n 2 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
-	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest -n 2 tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
+	$(BIN)/python -m pytest $(SHARED) -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
+	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
 		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen

@@ -12,6 +12,8 @@ from pipelines.report.queries import ask_first
 from tests.support import report_worlds as worlds
 from tests.support.warehouse_builder import NOW, WarehouseBuilder
 
+pytestmark = pytest.mark.xdist_group("report")
+
 DAILY = {"schedule": "0 9 * * *", "timezone": "UTC", "schedule_id": "s"}
 
 

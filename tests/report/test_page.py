@@ -19,6 +19,8 @@ from pipelines.report.queries import Answers
 from tests.support import report_worlds as worlds
 from tests.support.report_worlds import LIBRARY
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 class Seen(HTMLParser):
     """What a browser would make of the page: elements, attributes, scripts and visible text."""

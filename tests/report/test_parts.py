@@ -17,6 +17,8 @@ from pipelines.report.queries import Answers, ask
 from tests.support import report_worlds as worlds
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs
 
+pytestmark = pytest.mark.xdist_group("report")
+
 
 @pytest.fixture(scope="module")
 def one() -> Answers:
