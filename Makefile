@@ -101,7 +101,7 @@ torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are pub
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
 	$(BIN)/python -m pytest $(SHARED) -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
-	RECOUP_TEST_EXAMPLES=12 $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
+	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
 		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
