@@ -221,7 +221,9 @@ def conversation(place: Place, command: list[str | Path]) -> Iterator["subproces
 
 def publish_one_more_run(place: Place) -> None:
     with Warehouse(place.layout).write() as con:
-        con.execute("insert into core.runs select * replace (run_id || '+' as run_id) from core.runs limit 1")
+        # Another id each time: what is published stays fit for the tests that follow.
+        newer = "run_id || '+' || (select count(*) from core.runs)"
+        con.execute(f"insert into core.runs select * replace ({newer} as run_id) from core.runs limit 1")
     publish_as_it_is(place.layout, clock=utc_now)
 
 
