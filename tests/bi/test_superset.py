@@ -33,7 +33,7 @@ EXPECTED = {
     "from marts.coverage_daily group by date",
     "Worst tasks of the last 30 days": "select failure_rank, title, n, failed_count, failure_ratio, failure_ratio_low, "
     "failure_ratio_high, runs_missing_count, coverage_status from marts.failure_rates where window_days = 30 and n > 0 "
-    "order by failure_rank limit 25",
+    "order by failure_rank limit 100",
     "Spend and wasted spend": "select date, total_cents / 100, wasted_cents / 100 from marts.fleet_daily",
     "Spend by task": "select title, sum(total_cents) / 100, sum(wasted_cents) / 100, "
     "sum(wasted_cents) / nullif(sum(total_cents), 0), sum(run_count), sum(runs_missing_count) "
