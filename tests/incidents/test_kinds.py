@@ -72,6 +72,34 @@ def test_a_kind_measures_what_it_says(house: WarehouseBuilder, kind: str, measur
     assert {subject: seen[subject].measure for subject in measures} == measures
 
 
+def test_an_account_whose_costs_nobody_told_is_neither_over_budget_nor_within() -> None:
+    house = (
+        WarehouseBuilder().task(account_id="a").run("r", created_at=at(1), compute_cents=None, invocation_cents=None)
+    )
+    house.rows("budgets", {"account_id": "a", "monthly_budget_usd": 5, "warn_ratio": 0.8})
+    house.build()
+    assert [(one.measure, "an unknown sum of" in one.cause) for one in found(house, "budget").values()] == [
+        (None, True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "measure"), [(3, 0.0), (30, 2.0), (0, 2.0), (None, None)], ids=["usual", "many", "none", "an outage"]
+)
+def test_a_day_that_nobody_can_judge_ends_no_anomaly(runs: int | None, measure: float | None) -> None:
+    house = WarehouseBuilder().task(**DUE, observed_from_at=at(40), observed_until_at=at(0))
+    house.version(**DUE, valid_from=at(99))
+    for day in range(2, 31):
+        for number in range(3):
+            house.run(f"r{day}-{number}", created_at=at(day - number / 100))
+    for number in range(runs or 0):
+        house.run(f"new-{number}", created_at=at(1 - number / 100))
+    if runs is None:
+        house.gap(at(1.4), at(0.6), from_at=at(1.4), to_at=at(0.6), cause="source_outage")
+    house.build()
+    assert found(house, "anomaly")["t"].measure == measure
+
+
 def test_a_run_that_does_not_end_and_a_new_error_and_lost_runs_measure_above_their_limits(
     house: WarehouseBuilder,
 ) -> None:

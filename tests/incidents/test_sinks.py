@@ -17,7 +17,7 @@ from pipelines.errors import BadSettings
 from pipelines.incidents.ledger import open_ledger, record, transaction
 from pipelines.incidents.limits import read_limits
 from pipelines.incidents.observe import Observation
-from pipelines.incidents.outbox import deliver
+from pipelines.incidents.outbox import SENT_AT_ONCE, deliver
 from pipelines.incidents.sinks import sinks_of
 from pipelines.settings import Settings
 from tests.support.bodies import NOON
@@ -105,6 +105,14 @@ def test_a_webhook_that_fails_gets_each_message_later_and_once(tmp_path: Path) -
     assert all(key == body["key"] for key, body in taken)
     assert "4 of 5 failed" in taken[0][1]["text"]
     assert "completeness: complete" in taken[0][1]["text"]
+
+
+def test_messages_for_a_sink_that_is_gone_hold_up_no_others(tmp_path: Path) -> None:
+    trouble(tmp_path, f"file:{tmp_path}/gone.jsonl", *(f"old{number}" for number in range(2 * SENT_AT_ONCE)))
+    kept = tmp_path / "kept.jsonl"
+    settings = trouble(tmp_path, f"file:{kept}", "new")
+    assert deliver(settings.layout, sinks_of(settings), Clock()).sent_count == 1
+    assert [json.loads(line)["subject"] for line in kept.read_text().splitlines()] == ["new"]
 
 
 def test_mail_file_and_command_take_it_too(tmp_path: Path) -> None:

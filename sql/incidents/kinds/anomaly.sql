@@ -1,4 +1,5 @@
--- Which tasks had a day unlike their own past? Measure: verdicts of the newest whole day that stand out.
+-- Which tasks had a day unlike their own past? Measure: verdicts of the newest whole day that stand out; nobody
+-- can tell of a day on which none could be given, as in an outage.
 with newest as (
 
     select *
@@ -12,6 +13,8 @@ select
     coalesce(newest.title, newest.task_id, 'the whole fleet') as title,
     case
         when newest.date < (context.as_of_at at time zone context.reporting_timezone)::date - 1 then 0
+        when newest.failure_verdict = 'too_few' and newest.spend_verdict = 'too_few' and newest.run_count_verdict = 'too_few'
+            then null
         else (coalesce(newest.failure_verdict, '') in ('high', 'low'))::integer
             + (coalesce(newest.spend_verdict, '') in ('high', 'low'))::integer
             + (coalesce(newest.run_count_verdict, '') in ('high', 'low'))::integer

@@ -1,13 +1,15 @@
--- Who is over budget, or will be? Measure: 2 over it, 1 will be over it even by the lower bound of the forecast.
+-- Who is over budget, or will be? Measure: 2 over it, 1 will be over it even by the lower bound of the forecast; nobody can
+-- tell while no cost is known.
 select
     coalesce(account_id, 'no account') as subject,
     'account ' || coalesce(account_name, account_id, 'not known') as title,
-    case budget_state
-        when 'over' then 2
-        when 'will_be_over' then 1
+    case
+        when total_cents is null then null
+        when budget_state = 'over' then 2
+        when budget_state = 'will_be_over' then 1
         else 0
     end::double as measure,
-    strftime(month, '%Y-%m') || ': ' || round(coalesce(total_usd, 0), 2) || ' of ' || round(budget_usd, 2)
+    strftime(month, '%Y-%m') || ': ' || coalesce(round(total_usd, 2)::varchar, 'an unknown sum') || ' of ' || round(budget_usd, 2)
     || ' US dollars spent, forecast ' || coalesce(round(forecast_usd, 2)::varchar, 'not known') as cause,
     'month so far: ' || coverage_status || ', ' || core.counted(runs_missing_count, 'run') || ' missing' as completeness,
     'select * from marts.budget_status where account_id = ''' || coalesce(account_id, '') || '''' as rows_query
