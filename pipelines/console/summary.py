@@ -134,7 +134,7 @@ def _fails_most(con: Connection) -> Iterator[str]:
         (title, failed, n, *number_format.estimate(ratio, low, high), missing)
         for title, failed, n, ratio, low, high, missing in rows
     ]
-    for line in aligned(names, table, to_right=("rate", "95 % interval")):
+    for line in aligned(names, table, to_right=("rate", "95 % interval", "runs missing")):
         yield f"  {line}"
 
 

@@ -103,7 +103,9 @@ def _month(glance: Row) -> str:
     if glance["budget_usd"] is None:
         said.append("no budget set")
     else:
-        said.append(f"budget {_usd(glance['budget_usd'])}")
+        rest = glance["without_budget_count"]
+        others = f" (without {number_format.count(rest, 'account')} that has none)" if rest else ""
+        said.append(f"budget {_usd(glance['budget_usd'])}{others}")
     for number, words in ((glance["over_count"], "over budget"), (glance["will_be_over_count"], "will be over")):
         if number:
             said.append(f"{number_format.count(number, 'account')} {words}")

@@ -118,7 +118,7 @@ budgets as (
         sum(total_usd) as month_usd,
         case when count(*) = count(forecast_usd) then sum(forecast_usd) end as forecast_usd,
         sum(budget_usd) as budget_usd,
-        count(budget_usd) as budget_count,
+        count(*) filter (budget_usd is null and run_count > 0) as without_budget_count,
         count(*) filter (budget_state = 'over') as over_count,
         count(*) filter (budget_state = 'will_be_over') as will_be_over_count
     from marts.budget_status
