@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from pipelines.errors import RecoupError
 from tests.support.repository import ROOT, module, tracked
 
@@ -134,6 +136,13 @@ class TestHouse:
 
     def test_documented_lines_stay_readable(self) -> None:
         assert README.read_text().count("\n") <= 100
+
+    @pytest.mark.xdist_group("house")
+    def test_what_is_one_group_stays_in_one_process(self, request: pytest.FixtureRequest) -> None:
+        """pytest-xdist groups by what it adds to a test's id; where pytest ignores that, groups part in silence."""
+        if not getattr(request.config.option, "loadgroup", False):
+            pytest.skip("no groups were asked for")
+        assert request.node.nodeid.endswith("@house")
 
 
 def _raised_by(function: ast.AST) -> set[str]:

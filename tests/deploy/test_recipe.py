@@ -82,7 +82,7 @@ def test_a_reader_opens_the_published_file_and_nothing_private(machine: PlainMac
 
 
 def test_nothing_half_installed_stays_and_nothing_is_overwritten(machine: PlainMachine) -> None:
-    taken = machine.try_("deploy/install /opt/recoup-warehouse/0.1.0")
+    taken = machine.try_("mkdir -p /opt/recoup-warehouse/taken; deploy/install /opt/recoup-warehouse/taken")
     assert taken.returncode == 1
     assert "is there already" in taken.stderr
     # A package whose bytes are not those of the lock.
