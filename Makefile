@@ -21,7 +21,7 @@ help: ## List the targets
 setup: .venv/.ready ## Create or refresh .venv from the lock
 
 lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versions and hashes; no index is named)
-	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --extra postgres --group dev --generate-hashes --no-annotate --no-header \
+	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --extra postgres --extra mcp --group dev --generate-hashes --no-annotate --no-header \
 		--constraint constraints.txt pyproject.toml -o requirements.lock
 
 run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, six simulated weeks)

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from pipelines import errors
-from pipelines.cli.commands import backup, demo, describe, export, incidents, inspect, pipeline, report, serve
+from pipelines.cli.commands import backup, demo, describe, export, incidents, inspect, mcp, pipeline, report, serve
 from pipelines.machine_faults import in_words, is_interrupt
 
 PROGRAM = "recoup-warehouse"
@@ -81,6 +81,7 @@ for command in (
     *export.COMMANDS,
     *backup.COMMANDS,
     *serve.COMMANDS,
+    *mcp.COMMANDS,
 ):
     cli.add_command(command)
 

@@ -84,7 +84,7 @@ def _facts(model: Model) -> dict[str, Any]:
             for column in model.columns
         ],
         "metrics": [
-            {"name": metric.name, "expression": metric.expression, "unit": metric.unit}
+            {"name": metric.name, "expression": metric.expression, "n": metric.n, "unit": metric.unit}
             | {"description": metric.description}
             for metric in model.metrics
         ],

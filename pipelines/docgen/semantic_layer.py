@@ -57,6 +57,7 @@ def _metric(metric: Metric) -> dict[str, str]:
         "name": metric.name,
         "label": label(metric.name),
         "expression": metric.expression,
+        "n": metric.n,
         "unit": metric.unit,
         "format": number_format(metric.unit),
         "description": metric.description,

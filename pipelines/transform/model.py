@@ -36,11 +36,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure for BI tools: an aggregate expression over one model's columns."""
+    """A measure for BI tools: an aggregate expression over one model's columns, and how much it rests on (`n`).
+
+    A share of `n` has `hits` too, the expression of those that count; other measures have none, and no score bounds.
+    """
 
     name: str
     description: str
     expression: str
+    n: str
+    hits: str = ""
     unit: str = ""
 
 

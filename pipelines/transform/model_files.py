@@ -41,6 +41,7 @@ class MetricFile(_File):
 
     description: Prose
     expression: Prose
+    n: Prose
     unit: str = ""
 
 
@@ -83,12 +84,21 @@ def _read_pair(path: Path, schema: str) -> Model:
         depends_on=(),
         materialized="base" if schema == "core" else file.materialized,
         has_completeness=file.completeness,
-        metrics=tuple(
-            Metric(name, metric.description, _portable(metric.expression, metric.unit), metric.unit)
-            for name, metric in file.metrics.items()
-        ),
+        metrics=tuple(_metric(name, metric) for name, metric in file.metrics.items()),
         dimensions=tuple(file.dimensions),
         path=path,
+    )
+
+
+def _metric(name: str, file: MetricFile) -> Metric:
+    hits = file.expression.removesuffix(f" / nullif({file.n}, 0)")
+    return Metric(
+        name,
+        file.description,
+        _portable(file.expression, file.unit),
+        _portable(file.n, "count"),
+        _portable(hits, "count") if hits != file.expression else "",
+        file.unit,
     )
 
 
