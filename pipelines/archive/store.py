@@ -193,6 +193,10 @@ class Archive:
             raise damaged(path, "it holds another body")
         return body
 
+    def body_file(self, stored: Stored) -> Path:
+        """Name the file of an archived body."""
+        return self._body_path(stored.body_hash)
+
     def ledger(self, poll_id: str) -> Path:
         """Name the ledger of a poll."""
         if not _POLL_ID.fullmatch(poll_id):

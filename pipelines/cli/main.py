@@ -15,7 +15,19 @@ from pathlib import Path
 import click
 
 from pipelines import errors
-from pipelines.cli.commands import backup, demo, describe, export, incidents, inspect, mcp, pipeline, report, serve
+from pipelines.cli.commands import (
+    backup,
+    demo,
+    describe,
+    explain,
+    export,
+    incidents,
+    inspect,
+    mcp,
+    pipeline,
+    report,
+    serve,
+)
 from pipelines.machine_faults import in_words, is_interrupt
 
 PROGRAM = "recoup-warehouse"
@@ -78,6 +90,7 @@ for command in (
     *incidents.COMMANDS,
     *report.COMMANDS,
     *describe.COMMANDS,
+    *explain.COMMANDS,
     *export.COMMANDS,
     *backup.COMMANDS,
     *serve.COMMANDS,
