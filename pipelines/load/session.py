@@ -14,7 +14,7 @@ import duckdb
 from pipelines.archive.poll_record import PollRecord, PollStart, Stored, lost_poll
 from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection, roll_back
-from pipelines.database.sql_text import first_row
+from pipelines.database.sql_text import statement
 from pipelines.errors import ArchiveDamaged, BadSettings
 from pipelines.load.apart import NO_MEMORY
 from pipelines.load.batches import Staged
@@ -110,28 +110,28 @@ class LoadSession:
         return summary
 
     def _merge(self, summary: PollSummary) -> PollSummary:
-        tasks_before, runs_before = self._sizes()
+        run_flatten(self._con, "09_sizes_before")
         suspicion, missing = self._merge_tasks()
         if self._has("stage.runs"):
             self._merge_runs()
         if self._has("core.missing_runs where recovered_run_id is null"):
-            run_flatten(self._con, "24_pair_recovered")
-        tasks_after, runs_after = self._sizes()
+            self._pair_recovered()
         return replace(
             summary,
             status="suspect" if suspicion.reasons and summary.status == "succeeded" else summary.status,
             suspect_reasons=suspicion.reasons,
             suspect_account_ids=suspicion.account_ids,
             missing_run_count=missing,
-            new_task_count=tasks_after - tasks_before,
-            new_run_count=runs_after - runs_before,
-            **self._tallies(),
+            **dict(self._con.execute(statement("flatten", "30_tallies")).fetchall()),
         )
 
     def _merge_tasks(self) -> tuple[Suspicion, int]:
         """Merge tasks with their versions, deletions and gaps; return why the poll is suspect and the runs missed."""
         run_flatten(self._con, "10_observe_tasks")
         if self._has("stage.tasks"):
+            run_flatten(self._con, "11_find_versions")
+            if self._has("new_versions"):
+                run_flatten(self._con, "11_write_versions")
             run_flatten(self._con, "11_upsert_tasks")
         if self._has("stage.unchanged"):
             run_flatten(self._con, "12_touch_unchanged_tasks")
@@ -152,6 +152,8 @@ class LoadSession:
         run_flatten(self._con, "20_insert_new_runs")
         if self._has("upserted_ids"):
             run_flatten(self._con, "21_upsert_runs")
+            if self._has("changed_runs"):
+                run_flatten(self._con, "21_write_changed_runs")
         if self._has("stage.attempts"):
             run_flatten(self._con, "22_insert_new_attempts")
             if self._has("upserted_attempt_ids"):
@@ -159,13 +161,11 @@ class LoadSession:
         if self._has("departed"):
             run_flatten(self._con, "23_last_seen")
 
-    def _tallies(self) -> dict[str, Any]:
-        run_flatten(self._con, "30_tallies")
-        return first_row(self._con.execute("select * from tallies"))
-
-    def _sizes(self) -> tuple[int, int]:
-        query = "select (select count(*) from core.tasks), (select count(*) from core.runs)"
-        return self._con.execute(query).fetchone() or (0, 0)
+    def _pair_recovered(self) -> None:
+        """Let runs that came late take the places of ticks that counted as missing."""
+        run_flatten(self._con, "24_pair_recovered")
+        if self._has("paired"):
+            run_flatten(self._con, "24_write_recovered")
 
     def _has(self, rows: str) -> bool:
         return has_rows(self._con, rows)

@@ -89,4 +89,10 @@ create or replace temp macro first_of_run(instant, updated, a, b) as
 create or replace temp macro any_instant(instant) as
     believable(instant, 'earliest_stamp', 'latest_stamp');
 
+-- The order in which observations of one thing count: by when it was updated, then by where the poll showed it; what core
+-- knows already has place 0 of answer 0, before all that was staged. As one number, since a window function costs a small
+-- poll more than all its other steps.
+create or replace temp macro turn(updated_at, response_number, place) as
+    (epoch_us(updated_at)::hugeint * 4294967296 + response_number) * 4294967296 + place;
+
 attach if not exists ':memory:' as stage; -- noqa: PRS

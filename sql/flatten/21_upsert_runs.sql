@@ -8,9 +8,7 @@ select * from core.runs limit 0;
 insert into merged_runs by name
 with candidates as (
 
-    select
-        true as is_staged,
-        s.* exclude (tags) replace (coalesce(s.task_id, a.task_id) as task_id)
+    select s.* exclude (tags) replace (coalesce(s.task_id, a.task_id) as task_id)
     from stage.runs as s
     left join attributed as a
         on a.run_id = s.run_id
@@ -19,7 +17,6 @@ with candidates as (
     union all by name
 
     select
-        false as is_staged,
         0 as response_number,
         0 as position,
         *
@@ -31,10 +28,7 @@ turns as (
 
     select
         *,
-        row_number() over (
-            partition by run_id
-            order by updated_at, is_staged, response_number, position
-        ) as turn
+        turn(updated_at, response_number, position) as turn
     from candidates
 
 ),
@@ -45,9 +39,9 @@ upserted as (
         run_id,
         arg_max(
             columns(
-                lambda name: name not in (
-                    'run_id', 'is_staged', 'response_number', 'position', 'turn', 'total_cents', 'found_by', 'task_id',
-                    'first_poll_id', 'first_observed_at', 'last_observed_at', 'details_observed_at'
+                * exclude (
+                    run_id, response_number, position, turn, total_cents, found_by, task_id, first_poll_id,
+                    first_observed_at, last_observed_at, details_observed_at
                 )
             ),
             turn
@@ -73,51 +67,13 @@ upserted as (
 select *, compute_cents + invocation_cents as total_cents
 from upserted;
 
--- Only those that differ are written again; that a run was seen again is not a difference.
+-- Only those that differ are written again (21_write_changed_runs.sql); that a run was seen again is not a difference.
 insert into changed_runs by name
-select run_id
-from (
-    select * exclude (last_observed_at) from merged_runs
-    except
-    select * exclude (last_observed_at) from known_runs
-);
-
-delete from core.runs
-where run_id in (select run_id from changed_runs);
-
-insert into core.runs by name
-select *
-from merged_runs
-where run_id in (select run_id from changed_runs);
-
--- A run whose task was corrected leaves the tick that it was taken for: that one is missing again.
-create or replace temp table released as
-select
-    m.task_id,
-    m.tick_at,
-    m.gap_id
-from core.missing_runs as m
-inner join core.runs as r
-    on r.run_id = m.recovered_run_id
-    and r.task_id <> m.task_id
-where r.run_id in (select run_id from changed_runs);
-
-update core.missing_runs as m
-set recovered_run_id = null
-from released as w
-where m.task_id = w.task_id
-    and m.tick_at = w.tick_at;
-
-update core.coverage_gaps as g
-set recovered_count = g.recovered_count - w.released_count
-from (
-    select
-        gap_id,
-        count(*) as released_count
-    from released
-    group by gap_id
-) as w
-where g.gap_id = w.gap_id;
+select m.run_id
+from (select * exclude (last_observed_at) from merged_runs) as m
+left join (select * exclude (last_observed_at) from known_runs) as k
+    on k.run_id = m.run_id
+where m is distinct from k;
 
 -- Tags are a set: the newest observation's set replaces the known one.
 create or replace temp table changed_tags as
@@ -127,14 +83,14 @@ with newest as (
         s.run_id,
         list_sort(list_distinct(s.tags)) as tags
     from (
-        select run_id, updated_at, tags
+        select
+            run_id,
+            max(updated_at) as updated_at,
+            arg_max(tags, turn(updated_at, response_number, position)) as tags
         from stage.runs
         where run_id in (select run_id from upserted_ids)
             and tags is not null
-        qualify row_number() over (
-            partition by run_id
-            order by updated_at desc, response_number desc, position desc
-        ) = 1
+        group by run_id
     ) as s
     inner join merged_runs as m
         on m.run_id = s.run_id

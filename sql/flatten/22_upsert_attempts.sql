@@ -9,16 +9,13 @@ select * from core.attempts limit 0;
 insert into merged_attempts by name
 with candidates as (
 
-    select
-        true as is_staged,
-        *
+    select *
     from stage.attempts
     where attempt_id in (select attempt_id from upserted_attempt_ids)
 
     union all by name
 
     select
-        false as is_staged,
         0 as response_number,
         0 as position,
         *
@@ -30,10 +27,7 @@ turns as (
 
     select
         *,
-        row_number() over (
-            partition by attempt_id
-            order by updated_at, is_staged, response_number, position
-        ) as turn
+        turn(updated_at, response_number, position) as turn
     from candidates
 
 )
@@ -42,10 +36,7 @@ select
     attempt_id,
     arg_max(
         columns(
-            lambda name: name not in (
-                'attempt_id', 'is_staged', 'response_number', 'position', 'turn', 'first_observed_at',
-                'last_observed_at'
-            )
+            * exclude (attempt_id, response_number, position, turn, first_observed_at, last_observed_at)
         ),
         turn
     ),
@@ -55,12 +46,11 @@ from turns
 group by attempt_id;
 
 create or replace temp table changed_attempts as
-select attempt_id
-from (
-    select * exclude (last_observed_at) from merged_attempts
-    except
-    select * exclude (last_observed_at) from known_attempts
-);
+select m.attempt_id
+from (select * exclude (last_observed_at) from merged_attempts) as m
+left join (select * exclude (last_observed_at) from known_attempts) as k
+    on k.attempt_id = m.attempt_id
+where m is distinct from k;
 
 delete from core.attempts
 where attempt_id in (select attempt_id from changed_attempts);
