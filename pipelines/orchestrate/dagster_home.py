@@ -13,9 +13,15 @@ import yaml
 from pipelines.atomic_write import write_whole
 from pipelines.paths import Layout
 
-# Storage is Dagster's default: SQLite files below this folder, so the whole warehouse can be moved.
+# Storage is where Dagster's default is: SQLite files below this folder, so the whole warehouse can be moved.
 CONFIGURATION = """\
 # Written by recoup-warehouse when it was absent; edits stay. `recoup-warehouse doctor` says what it needs of them.
+event_log_storage:
+  # Dagster's own files, kept open: it opens and closes them for each of a night's 300 events.
+  module: pipelines.orchestrate.event_log
+  class: OpenEventLog
+  config:
+    base_dir: history/runs
 telemetry:
   enabled: false
 nux:
@@ -45,8 +51,13 @@ retention:
 
 def dagster_home(layout: Layout) -> Path:
     """Name the folder: DAGSTER_HOME when somebody set it, else one inside the warehouse."""
+    return set_home() or layout.dagster_home
+
+
+def set_home() -> Path | None:
+    """Return the folder that DAGSTER_HOME names; every Dagster process with a history has one."""
     own = os.environ.get("DAGSTER_HOME", "").strip()
-    return Path(own).expanduser().resolve() if own else layout.dagster_home
+    return Path(own).expanduser().resolve() if own else None
 
 
 def prepare_dagster_home(layout: Layout) -> Path:
