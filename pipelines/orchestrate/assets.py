@@ -93,7 +93,7 @@ def mart_assets(models: Sequence[Model]) -> dg.AssetsDefinition:
                 more: dict[str, Any] = {"seconds": round(seconds, 3)} if seconds else {}
                 if model.key in pictures:
                     more["chart"] = dg.MetadataValue.md(pictures[model.key])
-                yield _result(model, row_counts[model.key], more)
+                yield _result(model, row_counts.get(model.key), more)
 
     return build
 
@@ -202,8 +202,10 @@ def _code_references(model: Model) -> dg.CodeReferencesMetadataValue:
         )
 
 
-def _result(model: Model, row_count: int, more: dict[str, Any]) -> "dg.MaterializeResult[Any]":
-    return dg.MaterializeResult(asset_key=asset_key(model.key), metadata={"dagster/row_count": row_count} | more)
+def _result(model: Model, row_count: int | None, more: dict[str, Any]) -> "dg.MaterializeResult[Any]":
+    """Tell of a table that is made; of a view nobody counts the rows."""
+    counted = {} if row_count is None else {"dagster/row_count": row_count}
+    return dg.MaterializeResult(asset_key=asset_key(model.key), metadata=counted | more)
 
 
 def _poll_metadata(summary: PollSummary) -> dict[str, Any]:

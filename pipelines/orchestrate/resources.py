@@ -60,7 +60,7 @@ class Pipeline:
         """Build the named marts."""
         with self.warehouse.write() as con:
             report = build_some(con, self.settings, self.models, self.clock(), only)
-            if len(report.row_counts) == sum(not model.is_base for model in self.models):
+            if len(report.seconds) == sum(not model.is_base for model in self.models):
                 note_build(con, self.settings, self.clock)
             return report
 

@@ -24,7 +24,7 @@ from pipelines.transform.model import Key, Model
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build made: rows and seconds of each mart."""
+    """What a build made: rows of each table, seconds of each mart."""
 
     as_of: datetime
     row_counts: dict[Key, int] = field(default_factory=dict)
@@ -58,8 +58,9 @@ def build(
             if progress:
                 progress(model.relation, done, len(chosen))
             started = perf_counter()
-            report.row_counts[model.key] = _build_model(con, model)
+            _build_model(con, model)
             report.seconds[model.key] = perf_counter() - started
+        report.row_counts.update(_count_tables(con, chosen))
         apply_comments(con, models)
     if progress:
         progress("marts", len(chosen), len(chosen))
@@ -83,15 +84,22 @@ def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) ->
     con.execute(statement("build", "build_context"), context)
 
 
-def _build_model(con: Connection, model: Model) -> int:
+def _build_model(con: Connection, model: Model) -> None:
     try:
         con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
-        row = con.execute(f"select count(*) from {model.relation}").fetchone()  # noqa: S608 - a model's own name
     except duckdb.Error as error:
         raise BadModel(
             f"{model.path} failed while it was built: {error}. Nothing was changed; correct the SQL and build again"
         ) from error
-    return int(row[0]) if row else 0
+
+
+def _count_tables(con: Connection, chosen: Sequence[Model]) -> dict[Key, int]:
+    """Count the rows of the tables; those of a view would have to be made first."""
+    tables = [model for model in chosen if _kind(model) == "table"]
+    if not tables:
+        return {}
+    counts = ", ".join(f"(select count(*) from {model.relation})" for model in tables)  # noqa: S608 - own names
+    return dict(zip((model.key for model in tables), con.execute(f"select {counts}").fetchone() or (), strict=True))
 
 
 def _kind(model: Model) -> str:

@@ -69,7 +69,7 @@ def complete_over_a_hole(model: Model) -> str | None:
     None when the mart's grain does not tell where a row belongs; then its own count of missing runs is all there is.
     """
     grain = set(model.grain) - NO_PLACE
-    if not model.has_completeness or not grain <= PLACES.keys():
+    if not model.has_completeness or model.rows_of or not grain <= PLACES.keys():
         return None
     places = [PLACES[name] for name in sorted(grain)]
     return (
@@ -78,6 +78,18 @@ def complete_over_a_hole(model: Model) -> str | None:
         "cross join core.build_context as context "
         f"where mart.coverage_status = 'complete' and {' and '.join(places) or 'true'}"
     )
+
+
+def other_rows(model: Model) -> str | None:
+    """Return a SELECT of one row when a view shows other rows than its table, or hides what is missing in them."""
+    if model.rows_of is None:
+        return None
+    figures = ["count(*) as row_count"]
+    if model.has_completeness:
+        figures.append("sum(runs_missing_count) as missing_count")
+        figures.append("count(*) filter (coverage_status = 'complete') as complete_count")
+    shown, stored = (f"select {', '.join(figures)} from {name}" for name in (model.relation, ".".join(model.rows_of)))
+    return f"({shown}) except ({stored})"
 
 
 def describe(check: Check) -> str:

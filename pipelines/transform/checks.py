@@ -12,7 +12,14 @@ from pipelines.database.connection import Connection
 from pipelines.database.sql_text import rows
 from pipelines.errors import BadModel
 from pipelines.paths import SQL_DIR
-from pipelines.transform.check_queries import check_name, complete_over_a_hole, describe, failing_rows, predicate
+from pipelines.transform.check_queries import (
+    check_name,
+    complete_over_a_hole,
+    describe,
+    failing_rows,
+    other_rows,
+    predicate,
+)
 from pipelines.transform.model import Key, Model, Severity
 
 SAMPLE_SIZE = 5
@@ -96,6 +103,10 @@ def _of_model(model: Model) -> Iterator[PlannedCheck]:
     if sql is not None:
         meaning = "A failing row calls itself complete although core.missing_runs has an unrecovered run in it"
         yield PlannedCheck("complete_over_a_hole", model.key, "error", meaning, sql)
+    sql = other_rows(model)
+    if sql is not None:
+        meaning = f"A failing row tells what the view shows, and {'.'.join(model.rows_of or ())} does not hold"
+        yield PlannedCheck("rows_are_others", model.key, "error", meaning, sql)
 
 
 def _of_file(path: Path, known: set[Key]) -> PlannedCheck:

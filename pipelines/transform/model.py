@@ -66,6 +66,8 @@ class Model:
     metrics: tuple[Metric, ...]
     dimensions: tuple[str, ...]
     path: Path
+    # A view that shows each row of this table once; the keys of its rows are checked there.
+    rows_of: Key | None = None
 
     @property
     def key(self) -> Key:

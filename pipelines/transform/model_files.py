@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipelines.errors import BadModel
-from pipelines.transform.model import Check, Column, Metric, Model, Severity
+from pipelines.transform.model import Check, Column, Key, Metric, Model, Severity
 
 # The safe loader in C where the wheel has it: ten times faster, and the files are read at every start.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,6 +53,7 @@ class ModelFile(_File):
     columns: Annotated[dict[str, ColumnFile], Field(min_length=1)]
     checks: RawChecks = []
     materialized: Literal["table", "view"] = "table"
+    rows_of: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
     completeness: bool = False
     metrics: dict[str, MetricFile] = {}
     dimensions: list[str] = []
@@ -87,7 +88,13 @@ def _read_pair(path: Path, schema: str) -> Model:
         metrics=tuple(_metric(name, metric) for name, metric in file.metrics.items()),
         dimensions=tuple(file.dimensions),
         path=path,
+        rows_of=_key(file.rows_of) if file.rows_of else None,
     )
+
+
+def _key(relation: str) -> Key:
+    schema, _, name = relation.partition(".")
+    return schema, name
 
 
 def _metric(name: str, file: MetricFile) -> Metric:
@@ -138,11 +145,11 @@ def _demand_whole(file: ModelFile, yml: Path) -> None:
 
 
 def _checks(file: ModelFile, yml: Path) -> list[Check]:
-    checks = [Check("unique", tuple(file.grain), description="the grain")]
+    checks = [] if file.rows_of else [Check("unique", tuple(file.grain), description="the grain")]
     for name, column in file.columns.items():
         checks += [_check(raw, (name,), yml) for raw in column.checks]
     checks += [_check(raw, (), yml) for raw in file.checks]
-    if file.completeness:
+    if file.completeness and not file.rows_of:
         checks += _completeness_checks()
     return checks
 

@@ -30,6 +30,11 @@ def dependency_order(core: Sequence[Model], marts: Sequence[Model]) -> tuple[Mod
         for key in model.depends_on:
             if key not in known:
                 raise BadModel(f"{model.path} reads {'.'.join(key)}, which is neither a core table nor a mart")
+        if model.rows_of is not None and model.rows_of not in model.depends_on:
+            yml, told = model.path.with_suffix(".yml"), ".".join(model.rows_of)
+            raise BadModel(
+                f"{yml} says `rows_of: {told}`, which its SQL does not read; name the table of which it shows each row"
+            )
     graph = {key: [other for other in model.depends_on if other in by_key] for key, model in by_key.items()}
     try:
         return tuple(by_key[key] for key in TopologicalSorter(graph).static_order())

@@ -65,14 +65,16 @@ def test_each_table_tells_its_rows_as_they_are_in_the_published_file(
 ) -> None:
     harness, result = night
     told = {
-        tuple(event.asset_key.path): event.materialization.metadata["dagster/row_count"].value
+        tuple(event.asset_key.path): event.materialization.metadata.get("dagster/row_count")
         for event in result.get_asset_materialization_events()
         if event.asset_key and event.asset_key.path[0] != "published"
     }
     assert set(told) == {model.key for model in MODELS}
     with open_published(harness.settings.layout) as con:
-        for schema, table in told:
-            assert con.execute(f'select count(*) from {schema}."{table}"').fetchall() == [(told[schema, table],)]
+        for model in MODELS:
+            [(count,)] = con.execute(f"select count(*) from {model.relation}").fetchall()
+            shown = told[model.key]
+            assert (shown.value if shown else None) == (None if model.materialized == "view" else count)
 
 
 def test_the_checks_of_a_table_tell_how_many_rules_hold(

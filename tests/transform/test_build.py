@@ -45,7 +45,9 @@ def test_build_writes_the_clock_that_marts_know() -> None:
     assert house.query("select built_at, source from marts.warehouse_info") == [(context[0][0], "newest")]
     assert report.as_of == utc("2026-08-20T10:00:00")
     assert report.row_counts["marts", "warehouse_info"] == 1
-    assert report.row_counts.keys() == report.seconds.keys() == {one.key for one in models() if not one.is_base}
+    marts = [one for one in models() if not one.is_base]
+    assert report.seconds.keys() == {one.key for one in marts}
+    assert report.row_counts.keys() == {one.key for one in marts if one.materialized == "table"}
 
 
 def test_every_table_and_column_is_commented_after_each_build() -> None:

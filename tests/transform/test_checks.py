@@ -123,7 +123,8 @@ CORRUPTIONS = [
     ("marts.task_days.every_run_is_somewhere", "update marts.task_days set run_count = run_count + 1"),
     ("marts.task_days.missing_runs_differ_between_marts", "update marts.task_days set runs_missing_count = 0"),
     ("marts.coverage_daily.coverage_differs_from_core", "update marts.coverage_daily set observed_run_count = 0"),
-    ("marts.spend_daily.complete_means_complete", "update marts.spend_daily set coverage_status = 'complete'"),
+    ("marts.spend_daily.rows_are_others", "insert into marts.spend_daily from marts.spend_daily"),
+    ("marts.task_days.complete_means_complete", "update marts.task_days set coverage_status = 'complete'"),
     ("marts.task_health.task_health_hides_missing_runs", "update marts.task_health "
      "set coverage_status_30d = 'complete'"),
     ("marts.schedule_adherence.adherence_misses_a_run", "update marts.schedule_adherence set status = 'missed'"),
@@ -192,7 +193,8 @@ def test_no_mart_can_say_complete_over_a_hole(house: WarehouseBuilder, name: str
     try:
         house.freeze(f"marts.{name}")
         house.con.execute(f"update marts.{name} set coverage_status = 'complete', runs_missing_count = 0")
-        found = house.failing_checks(f"marts.{name}")[f"marts.{name}.complete_over_a_hole"]
+        check = "complete_over_a_hole" if model(name).rows_of is None else "rows_are_others"
+        found = house.failing_checks(f"marts.{name}")[f"marts.{name}.{check}"]
     finally:
         house.con.execute("rollback")
     # The hole is in two of the four windows, once per row that splits them.
@@ -204,7 +206,7 @@ def test_no_mart_can_say_complete_over_a_hole(house: WarehouseBuilder, name: str
 
 
 def test_a_mart_of_unknown_grain_relies_on_its_own_count() -> None:
-    assert complete_over_a_hole(replace(model("spend_daily"), grain=("weather",))) is None
+    assert complete_over_a_hole(replace(model("fleet_daily"), grain=("weather",))) is None
 
 
 def test_samples_hold_keys_and_never_texts(house: WarehouseBuilder) -> None:

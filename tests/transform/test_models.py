@@ -117,6 +117,11 @@ BROKEN = {
         {"marts/sizes.yml": MART_YML + "checks: [{unique: [size], between: [0, 1]}]"},
         "exactly one kind",
     ),
+    "rows of a table that is not read": (
+        {"marts/sizes.yml": MART_YML + "rows_of: core.others"},
+        "says `rows_of: core.others`, which its SQL does not read",
+    ),
+    "rows of no table": ({"marts/sizes.yml": MART_YML + "rows_of: things"}, "rows_of: String should match"),
     "a condition without name": ({"marts/sizes.yml": MART_YML + "checks: [{condition: size > 0}]"}, "is not a check"),
     "completeness without its columns": (
         {"marts/sizes.yml": MART_YML + "completeness: true"},

@@ -79,7 +79,7 @@ def build(clock: Clock) -> None:
 
     with working("building") as steps:
         report, results = steps_of_the_night.build_and_check(Settings.load(), clock=clock, progress=steps.count)
-    click.echo(f"built {len(report.row_counts)} marts with {sum(report.row_counts.values()):,} rows")
+    click.echo(f"built {len(report.seconds)} marts with {sum(report.row_counts.values()):,} rows")
     tell_checks(results)
 
 
