@@ -52,6 +52,7 @@ def build(
     with _transaction(con):
         con.execute(statement("build", "seen_again"))
         _write_context(con, as_of, reporting_timezone)
+        con.execute(statement("build", "reporting_dates"))
         fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         _drop_misfits(con, models, chosen if only is not None else None)
         for done, model in enumerate(chosen):

@@ -13,6 +13,7 @@ create table if not exists core.runs (
     env_user_hash varchar,
     env_user varchar,
     created_at timestamptz not null,
+    created_date date,
     updated_at timestamptz not null,
     started_at timestamptz,
     finished_at timestamptz,

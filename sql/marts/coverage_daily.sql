@@ -21,10 +21,9 @@ run_days as (
 
     select
         runs.task_id,
-        (runs.created_at at time zone context.reporting_timezone)::date as date,
+        runs.created_date as date,
         count(*) as observed_run_count
     from core.runs as runs
-    cross join context
     where runs.task_id is not null
     group by all
 

@@ -1,12 +1,6 @@
 -- Which runs must have existed and were never seen?
 -- Grain: one row per task and cron tick. Key: task_id, tick_at. Ticks whose run was found later are left out.
-with context as (
-
-    select * from core.build_context
-
-),
-
-versions as (
+with versions as (
 
     select
         task_id,
@@ -33,7 +27,7 @@ select
     missing.task_id,
     tasks.title,
     missing.tick_at,
-    (missing.tick_at at time zone context.reporting_timezone)::date as date,
+    missing.tick_date as date,
     versions.model,
     versions.account_id,
     versions.artist_account_id,
@@ -47,4 +41,3 @@ left join core.coverage_gaps as gaps
     on gaps.gap_id = missing.gap_id
 left join core.tasks as tasks
     on tasks.task_id = missing.task_id
-cross join context

@@ -1,13 +1,7 @@
 -- What is there to count about a run? The base of all other marts.
 -- Grain: one row per run. Configuration, account and artist are those in force when it started; titles are today's.
 -- Caveat: a change of configuration is known from the poll that first saw it.
-with context as (
-
-    select * from core.build_context
-
-),
-
-tasks as (
+with tasks as (
 
     select * from core.tasks
 
@@ -62,7 +56,7 @@ select
     versions.account_id,
     versions.artist_account_id,
     case when tasks.artist_account_id = versions.artist_account_id then tasks.artist_name end as artist_name,
-    (runs.created_at at time zone context.reporting_timezone)::date as date,
+    runs.created_date as date,
 
     ---------- configuration in force
     versions.version_number,
@@ -119,4 +113,3 @@ left join tasks
     on tasks.task_id = runs.task_id
 left join embedded
     on embedded.run_id = runs.run_id
-cross join context

@@ -106,12 +106,6 @@ def test_node(clients: Path, place: Place, tmp_path: Path) -> None:
     assert [Decimal(row["total_usd_7d"]) for row in told] == [row[3] for row in expected]
 
 
-def test_wasm(clients: Path, place: Place, tmp_path: Path) -> None:
-    (code,) = blocks("wasm.md", "js")
-    [expected] = place.rows("select sum(run_count), sum(total_usd) from marts.spend_daily")
-    assert place.run("node", node_script(clients, tmp_path, code)).split() == [*map(str, expected)]
-
-
 def test_parquet(clients: Path, place: Place) -> None:
     (command,) = blocks("parquet.md", "bash")
     place.cli(*command.split()[1:])

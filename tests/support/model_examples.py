@@ -12,6 +12,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
+from pipelines.database.sql_text import statement
 from pipelines.transform.model import Model
 from tests.support.core_rows import insert_first_versions, insert_rows
 
@@ -48,6 +49,7 @@ def run_example(con: Connection, models: Sequence[Model], model: Model, example:
         if "core.build_context" not in example.given:
             insert_rows(con, "build_context", [{}])
         insert_first_versions(con)
+        con.execute(statement("build", "reporting_dates"))
         for needed in _below(models, model):
             con.execute(f"create or replace {needed.materialized} {needed.relation} as {needed.sql}")
         return _differences(con, model, example)

@@ -75,6 +75,8 @@ CORRUPTIONS = [
     ("core.runs.accepted_values_outcome", "update core.runs set outcome = 'odd' where run_id = 'r1'"),
     ("core.runs.accepted_values_found_by", "update core.runs set found_by = 'luck' where run_id = 'r1'"),
     ("core.runs.runs_differ_from_seed", "update core.runs set outcome = 'succeeded' where run_id = 'r1'"),
+    ("marts.run_facts.not_null_date", "update marts.run_facts set date = null where run_id = 'r1'"),
+    ("marts.missing_run_facts.not_null_date", "update marts.missing_run_facts set date = null"),
     ("core.attempts.relationship_run_id", "update core.attempts set run_id = 'nothing'"),
     ("core.attempts.accepted_values_status", "update core.attempts set status = 'ODD'"),
     ("core.run_tags.unique_run_id_tag", "insert into core.run_tags from core.run_tags"),

@@ -1,0 +1,12 @@
+-- Writes on which day runs were created and missing ticks were due, in the reporting time zone: only the pipeline can be
+-- sure to have DuckDB's extension for time zones, and what people open must be readable without it. After the first
+-- build only new rows differ, until somebody sets another zone. Run by pipelines/transform/build.py.
+update core.runs as runs
+set created_date = (runs.created_at at time zone context.reporting_timezone)::date
+from core.build_context as context
+where runs.created_date is distinct from (runs.created_at at time zone context.reporting_timezone)::date;
+
+update core.missing_runs as missing
+set tick_date = (missing.tick_at at time zone context.reporting_timezone)::date
+from core.build_context as context
+where missing.tick_date is distinct from (missing.tick_at at time zone context.reporting_timezone)::date
