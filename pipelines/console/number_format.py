@@ -21,6 +21,13 @@ def money(cents: Decimal | None) -> str:
     return f"${_rounded(cents / 100, 2):,f}"
 
 
+def known_money(cents: Decimal | None, unpriced_count: int) -> str:
+    """Write a sum of costs of which some may be unknown: it is a lower bound then, and of a bound of 0 nothing is known."""
+    if not unpriced_count:
+        return money(cents)
+    return f"{money(cents)} or more" if cents else NOTHING
+
+
 def share(ratio: float | None) -> str:
     """Write a ratio as a percentage, with a digit after the point where whole percents would say 0 or 100."""
     if ratio is None:

@@ -108,11 +108,15 @@ def _attempts(info: Row, counted: Row) -> str:
 
 
 def _spend(spend: Row) -> str:
-    if spend["total_cents"] is None:
+    unpriced = spend["unpriced_run_count"]
+    if not spend["total_cents"] and (unpriced or spend["total_cents"] is None):
         return "not observed"
     wasted = f"{number_format.money(spend['wasted_cents'])} ({number_format.share(spend['wasted_ratio'])})"
-    text = f"{number_format.money(spend['total_cents'])}, of it {wasted} wasted on failed runs"
-    return text if spend["is_final"] else f"{text}; some runs have not ended yet"
+    known = number_format.known_money(spend["total_cents"], unpriced)
+    said = [f"{known}, of it {wasted} wasted on failed runs"]
+    said += [f"of {number_format.count(unpriced, 'run')} no cost was told"] if unpriced else []
+    said += [] if spend["is_final"] else ["some runs have not ended yet"]
+    return "; ".join(said)
 
 
 def _complete(info: Row) -> str:

@@ -87,6 +87,12 @@ def money(cents: Decimal | None) -> str:
     return NOT_OBSERVED if cents is None else number_format.money(cents)
 
 
+def known_money(cents: Decimal | None, unpriced_count: int) -> str:
+    """Write a sum of costs of which some may be unknown: it is a lower bound then."""
+    is_known = cents if unpriced_count else cents is not None
+    return number_format.known_money(cents, unpriced_count) if is_known else NOT_OBSERVED
+
+
 def share(ratio: float | None) -> str:
     """Write a ratio that has no interval, like a share of money."""
     return NOT_OBSERVED if ratio is None else number_format.share(ratio)

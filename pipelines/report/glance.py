@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
-from pipelines.report.elements import money, one_line, share, title
+from pipelines.report.elements import NOT_OBSERVED, known_money, one_line, share, title
 from pipelines.report.queries import First
 
 NO_WEEK_BEFORE = "no whole week before to compare"
@@ -87,19 +87,26 @@ def _new_errors(glance: Row) -> Fact:
 
 def _spend(glance: Row) -> Fact:
     tone = "bad" if glance["over_count"] else "warn" if glance["will_be_over_count"] else "plain"
-    told = glance["total_cents"] is not None or not glance["run_count"]
-    value = money(glance["total_cents"] or Decimal(0)) if told else "–"
-    # A week without runs cost nothing; one whose costs nobody told is not known.
-    past = glance["total_before_cents"] if glance["run_before_count"] else Decimal(0)
-    before = _before(glance, f"{money(past)} the week before")
+    value = _sum(glance["total_cents"], glance["unpriced_count"])
+    past = _sum(glance["total_before_cents"], glance["unpriced_before_count"])
+    before = _before(glance, f"{past} the week before")
     if not glance["run_count"] and not glance["month_usd"]:
         return Fact("spend", "Spend, 7 days", "–", "", "no cost was told yet", "#money")
-    return Fact("spend", "Spend, 7 days", value, before, _month(glance), "#money", tone)
+    unpriced = glance["unpriced_count"]
+    untold = f"of {number_format.count(unpriced, 'run')} no cost was told; " if unpriced else ""
+    value = "–" if value == NOT_OBSERVED else value
+    return Fact("spend", "Spend, 7 days", value, before, untold + _month(glance), "#money", tone)
+
+
+def _sum(cents: Decimal | None, unpriced: int) -> str:
+    # A week without runs cost nothing; one whose costs nobody told is not known.
+    return known_money(cents if unpriced else cents or Decimal(0), unpriced)
 
 
 def _month(glance: Row) -> str:
     month = f"{glance['month']:%B}" if glance["month"] else "the month"
-    said = [f"{month} so far {_usd(glance['month_usd'])}", f"forecast {_usd(glance['forecast_usd'])}"]
+    names = {f"{month} so far": "month_usd", "forecast": "forecast_usd"}
+    said = [f"{name} {_usd(glance[column], glance['month_unpriced_count'])}" for name, column in names.items()]
     if glance["budget_usd"] is None:
         said.append("no budget set")
     else:
@@ -130,8 +137,8 @@ def _before(glance: Row, text: str) -> str:
     return text if glance["is_comparable"] else NO_WEEK_BEFORE
 
 
-def _usd(amount: Decimal | None) -> str:
-    return money(None if amount is None else amount * 100)
+def _usd(amount: Decimal | None, unpriced: int = 0) -> str:
+    return known_money(None if amount is None else amount * 100, unpriced)
 
 
 def lines(facts_: Sequence[Fact]) -> list[str]:

@@ -17,6 +17,7 @@ from pipelines.report.elements import (
     Table,
     account_labels,
     coverage,
+    known_money,
     money,
     one_line,
     share,
@@ -44,7 +45,7 @@ def budgets(answers: Answers) -> Listing:
         [
             (
                 _account(row["account_id"], row["account_name"]),
-                money(row["total_cents"]),
+                known_money(row["total_cents"], row["unpriced_run_count"]),
                 _forecast(row),
                 "-" if row["budget_usd"] is None else money(row["budget_usd"] * 100),
                 STATES[row["budget_state"]],
@@ -79,8 +80,8 @@ def costs(answers: Answers) -> Listing:
                 task_link(row["task_id"], names[row["task_id"]]),
                 f"{row['succeeded_count']:,}",
                 f"{row['run_count']:,}",
-                "no success" if not row["succeeded_count"] else money(row["cost_per_success_cents"]),
-                money(row["total_cents"]),
+                _cost_of_one(row),
+                known_money(row["total_cents"], row["unpriced_run_count"]),
                 money(row["wasted_cents"]),
             )
             for row in answers.costs
@@ -95,6 +96,12 @@ def costs(answers: Answers) -> Listing:
         table,
         "No run was seen yet.",
     )
+
+
+def _cost_of_one(row: Row) -> str:
+    if not row["succeeded_count"]:
+        return "no success"
+    return known_money(row["cost_per_success_cents"], row["unpriced_run_count"])
 
 
 def spend(answers: Answers) -> list[Figure]:
@@ -161,7 +168,7 @@ def _named_spend(
 def _money(row: Row) -> tuple[str, str, str]:
     nothing = row["total_cents"] == 0
     return (
-        money(row["total_cents"]),
+        known_money(row["total_cents"], row["unpriced_run_count"]),
         money(row["wasted_cents"]),
         number_format.NOTHING if nothing else share(row["wasted_ratio"]),
     )

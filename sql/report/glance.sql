@@ -90,7 +90,9 @@ runs as (
         count(*) filter (created_at > context.week_at) as run_count,
         count(*) filter (created_at <= context.week_at) as run_before_count,
         sum(total_cents) filter (created_at > context.week_at) as total_cents,
-        sum(total_cents) filter (created_at <= context.week_at) as total_before_cents
+        sum(total_cents) filter (created_at <= context.week_at) as total_before_cents,
+        count(*) filter (total_cents is null and created_at > context.week_at) as unpriced_count,
+        count(*) filter (total_cents is null and created_at <= context.week_at) as unpriced_before_count
     from marts.run_facts
     cross join context
     where created_at > context.before_at
@@ -116,6 +118,7 @@ budgets as (
     select
         any_value(month) as month,
         sum(total_usd) as month_usd,
+        coalesce(sum(unpriced_run_count), 0)::bigint as month_unpriced_count,
         case when count(*) = count(forecast_usd) then sum(forecast_usd) end as forecast_usd,
         sum(budget_usd) as budget_usd,
         count(*) filter (budget_usd is null and run_count > 0) as without_budget_count,

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.console.summary import summary_lines
 from pipelines.report.digest import digest
+from pipelines.report.elements import NOT_OBSERVED
 from pipelines.report.glance import NO_WEEK_BEFORE, Fact, facts
 from pipelines.report.queries import ask_first
 from tests.support import report_worlds as worlds
@@ -88,6 +90,27 @@ def test_spend_stands_beside_forecast_and_budget(fortnight: dict[str, Fact]) -> 
     assert fact.text.startswith("August so far 1.7 ¢, forecast ")
     assert fact.text.endswith(", budget 0.1 ¢, 1 account over budget")
     assert fact.tone == "bad"
+
+
+def test_a_sum_of_which_some_costs_are_untold_says_so() -> None:
+    house = WarehouseBuilder().task(account_id="a", **DAILY)
+    with_runs(house, "t", range(20))
+    house.run("untold", created_at="2026-08-19T15:00:00Z", compute_cents=None, invocation_cents=None)
+    fact = seen(house)["spend"]
+    assert (fact.value, fact.before) == ("0.3 ¢ or more", "0.3 ¢ the week before")
+    assert fact.text.startswith("of 1 run no cost was told; August so far 0.85 ¢ or more, forecast ")
+    assert "of 1 run no cost was told" in digest(house.con, "text")
+    [spend] = [line for line in summary_lines(house.con) if "wasted" in line]
+    assert "0.85 ¢ or more, of it $0 (0 %) wasted on failed runs; of 1 run no cost was told" in spend
+
+
+def test_costs_that_nobody_told_are_no_zero() -> None:
+    house = WarehouseBuilder().task(account_id="a", observed_from_at="2026-08-01T00:00:00Z")
+    with_runs(house, "t", range(9), compute_cents=None, invocation_cents=None)
+    fact = seen(house)["spend"]
+    assert (fact.value, fact.before) == ("–", f"{NOT_OBSERVED} the week before")
+    assert fact.text.startswith(f"of 7 runs no cost was told; August so far {NOT_OBSERVED}, forecast {NOT_OBSERVED}")
+    assert any(line.endswith("not observed") and "spend" in line for line in summary_lines(house.con))
 
 
 def test_completeness_counts_what_was_lost(fortnight: dict[str, Fact]) -> None:
