@@ -20,9 +20,16 @@ help: ## List the targets
 
 setup: .venv/.ready ## Create or refresh .venv from the lock
 
-lock: setup ## Resolve requirements.lock again from pyproject.toml (names, versions and hashes; no index is named)
-	$(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --extra postgres --extra mcp --group dev --generate-hashes --no-annotate --no-header \
-		--constraint constraints.txt pyproject.toml -o requirements.lock
+COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+SIDE_LOCKS := $(addsuffix .lock,docs/bi/requirements docs/bi/requirements-dbt docs/bi/superset/requirements benchmarks/requirements-peers)
+
+lock: setup ## Resolve every lock again from what it is made of (names, versions and hashes; no index is named)
+	$(COMPILE) --extra postgres --extra mcp --group dev --constraint constraints.txt pyproject.toml -o requirements.lock
+	for lock in $(SIDE_LOCKS); do $(COMPILE) $${lock%.lock}.txt -o $$lock || exit 1; done
+
+audit: setup ## Compare every lock with the known faults of the package index; fails, too, where that cannot be asked
+	$(BIN)/uv tool run --system-certs pip-audit==2.10.1 --strict --disable-pip --require-hashes \
+		$(foreach lock,requirements.lock $(SIDE_LOCKS),-r $(lock))
 
 run: setup ## Poll, build, check, publish, sum up (without RECOUP_API_KEY: a simulated API, six simulated weeks)
 	@$(BIN)/recoup-warehouse demo
@@ -74,9 +81,9 @@ clean: ## Remove .venv and caches; the warehouse stays
 		|| { rm -rf .venv-bi/node; echo "npm could not install @duckdb/node-api: the tests of Node are skipped"; }
 	@touch $@
 
-.venv-dbt/.ready: docs/bi/requirements-dbt.txt
+.venv-dbt/.ready: docs/bi/requirements-dbt.lock
 	$(PYTHON) -m venv .venv-dbt
-	$(BIN)/uv pip install -q --system-certs --python .venv-dbt/bin/python -r docs/bi/requirements-dbt.txt
+	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-dbt/bin/python docs/bi/requirements-dbt.lock
 	@touch $@
 
 .venv-bi-newest/.ready: docs/bi/requirements-newest.txt
@@ -107,9 +114,9 @@ test-slow: setup ## What takes longer than the fast suite may: thirty days, a we
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof
 
-benchmarks/.venv/.ready: benchmarks/requirements-peers.txt
+benchmarks/.venv/.ready: benchmarks/requirements-peers.lock
 	$(PYTHON) -m venv benchmarks/.venv
-	$(BIN)/uv pip install -q --system-certs --python benchmarks/.venv/bin/python -r benchmarks/requirements-peers.txt
+	$(BIN)/uv pip sync -q --system-certs --require-hashes --python benchmarks/.venv/bin/python benchmarks/requirements-peers.lock
 	@touch $@
 
 bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the peers; write docs/performance.md again
@@ -118,4 +125,4 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.around
 	$(BIN)/python -m benchmarks.report
 
-.PHONY: help setup lock run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof bench
+.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof bench
