@@ -176,6 +176,12 @@ def open_published(layout: Layout) -> Connection:
     return con
 
 
+def database_of(con: Connection) -> Path:
+    """Return the file that a connection has open, where links led when it was opened."""
+    [(path,)] = con.execute("select path from duckdb_databases() where database_name = current_database()").fetchall()
+    return Path(path)
+
+
 def roll_back(con: Connection) -> None:
     """Undo the transaction, if one is active, so that the connection can be used again.
 

@@ -1,19 +1,22 @@
-"""A file with what one account may see: its rows of core, marts built of those alone, and a search for anything foreign.
+"""Files with what one account may see: its rows of core, marts built of those alone, and a search for anything foreign.
 
 Which rows are an account's is in sql/publish/account_rows.sql. Marts are built, not filtered: a sum over all accounts would
 tell what the others did.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from pipelines.database.connection import Connection, Warehouse, open_published
+from pipelines.database.connection import Connection, Warehouse, database_of, open_published
 from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.errors import BadSettings, PublishRefused
 from pipelines.paths import Layout
+from pipelines.publish.parquet import write_parquet
 from pipelines.transform.build import build
 from pipelines.transform.load_models import load_models
 
@@ -37,27 +40,45 @@ def export_account(layout: Layout, account_id: str, out: Path) -> AccountCopy:
     Raises NothingPublished; BadSettings for an account that has no task; PublishRefused, with nothing written, when
     anything of another account is found in the file.
     """
-    account_id, out = _uuid(account_id), out.expanduser().absolute()
-    with open_published(layout) as published:
-        [(path,)] = published.execute(
-            "select path from duckdb_databases() where database_name = current_database()"
-        ).fetchall()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Layout(out.with_name(f".{out.name}.new"))
-    shutil.rmtree(scratch.root, ignore_errors=True)
-    try:
-        with Warehouse(scratch).write() as con:
-            con.execute(f"attach {literal(path)} as published (read_only)")
-            copy = _fill(con, account_id, out)
-            con.execute("detach published")
+    out = out.expanduser().absolute()
+    with _account_database(layout, account_id, out) as (scratch, _, copy):
         scratch.work_file.chmod(READ_ONLY)
         scratch.work_file.replace(out)
-    finally:
-        shutil.rmtree(scratch.root, ignore_errors=True)
     return copy
 
 
-def _fill(con: Connection, account_id: str, out: Path) -> AccountCopy:
+def export_account_parquet(layout: Layout, account_id: str, out: Path) -> AccountCopy:
+    """Write the same database as Parquet below `out`, and no database. Raises the same, and what `write_parquet` raises."""
+    out = out.expanduser().absolute()
+    with _account_database(layout, account_id, out) as (scratch, snapshot_number, copy):
+        with Warehouse(scratch).open_copy(scratch.work_file) as con:
+            write_parquet(con, out, {"snapshot": snapshot_number, "account": _uuid(account_id)})
+    return copy
+
+
+@contextmanager
+def _account_database(layout: Layout, account_id: str, out: Path) -> Iterator[tuple[Layout, int, AccountCopy]]:
+    """Make the account's database beside `out`, searched for anything foreign; it is gone when the block ends.
+
+    Yields where it is, the snapshot that it was made of, and what becomes of it.
+    """
+    account_id = _uuid(account_id)
+    with closing(open_published(layout)) as published:
+        source = database_of(published)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Layout(out.with_name(f".{out.name}.account"))
+    shutil.rmtree(scratch.root, ignore_errors=True)
+    try:
+        with Warehouse(scratch).write() as con:
+            con.execute(f"attach {literal(source)} as published (read_only)")
+            tasks, runs = _fill(con, account_id)
+            con.execute("detach published")
+        yield scratch, int(source.parent.name), AccountCopy(out, tasks, runs)
+    finally:
+        shutil.rmtree(scratch.root, ignore_errors=True)
+
+
+def _fill(con: Connection, account_id: str) -> tuple[int, int]:
     apply_core(con)
     for (name,) in con.execute(statement("publish", "counts_of_polls")).fetchall():
         con.execute(f"alter table core.polls alter column {identifier(name)} drop not null")
@@ -72,7 +93,7 @@ def _fill(con: Connection, account_id: str, out: Path) -> AccountCopy:
         raise BadSettings("the published copy was built by an older version; run `recoup-warehouse nightly` first")
     build(con, models=load_models(), as_of=context[0], reporting_timezone=context[1])
     _refuse_foreign(con)
-    return AccountCopy(out, tasks, runs)
+    return tasks, runs
 
 
 def _refuse_foreign(con: Connection) -> None:

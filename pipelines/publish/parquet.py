@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipelines.atomic_write import sync
-from pipelines.database.connection import Connection, open_published
+from pipelines.database.connection import Connection, database_of, open_published
 from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.errors import BadSettings
 from pipelines.paths import Layout
@@ -38,21 +39,22 @@ def export_parquet(layout: Layout, out: Path, *, progress: Progress | None = Non
     A reader of `out` sees the old export or the new one, never half of one. All tables are of one snapshot.
     Raises NothingPublished, and BadSettings when `out` holds anything but an export.
     """
+    with closing(open_published(layout)) as con:
+        # The connection is on a snapshot's own path, whatever was published since.
+        number = int(database_of(con).parent.name)
+        return write_parquet(con, out, {"snapshot": number}, progress=progress)
+
+
+def write_parquet(con: Connection, out: Path, origin: dict[str, Any], *, progress: Progress | None = None) -> Export:
+    """Write every table and view of an open database below `out`; `origin` is written beside them, with its `snapshot`."""
     out = out.expanduser().absolute()
-    with closing(open_published(layout)) as con, _new_folder(out) as folder:
-        number = _number_of(con)
+    with _new_folder(out) as folder:
         row_counts = dict(_write_tables(con, folder, progress))
-        facts = {"snapshot": number, "format": "parquet", "row_counts": row_counts}
+        facts = origin | {"format": "parquet", "row_counts": row_counts}
         (folder / MANIFEST).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         _settle(folder)
         _replace(out, folder)
-    return Export(out, number, row_counts)
-
-
-def _number_of(con: Connection) -> int:
-    # The connection is on a snapshot's own path, whatever was published since.
-    [(path,)] = con.execute("select path from duckdb_databases() where database_name = current_database()").fetchall()
-    return int(Path(path).parent.name)
+    return Export(out, origin["snapshot"], row_counts)
 
 
 def _write_tables(con: Connection, folder: Path, progress: Progress | None) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """export --account: that account's rows in every table, the same numbers, and nothing of anybody else."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadSettings, PublishRefused
 from pipelines.paths import Layout
-from pipelines.publish.account_copy import AccountCopy, export_account
+from pipelines.publish.account_copy import AccountCopy, export_account, export_account_parquet
 from pipelines.transform.build import build
 from tests.support.core_rows import insert_first_versions, insert_rows
 from tests.support.publish_harness import publish_at
@@ -82,6 +83,22 @@ def test_nothing_foreign_stands_anywhere_in_the_file(copy: AccountCopy, tmp_path
     assert not re.search(f"{THEIRS}|run_theirs|Theirs|run_run_moved_05", texts)
 
 
+def test_as_parquet_it_holds_the_same_and_leaves_no_database(
+    layout: Layout, copy: AccountCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECOUP_WAREHOUSE_DIR", str(layout.root))
+    out = tmp_path / "theirs"
+    assert cli.run(["export", "--format", "parquet", "--account", OURS, "--out", str(out)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+    told = json.loads((out / "export.json").read_text())
+    assert (told["account"], told["snapshot"]) == (OURS, 1)
+    names = rows(copy.path, "select table_schema || '.' || table_name from information_schema.tables")
+    assert told["row_counts"] == {name: rows(copy.path, f"select count(*) from {name}")[0][0] for (name,) in names}
+    with duckdb.connect() as con:
+        runs = con.execute(f"select run_id from read_parquet('{out}/core/runs/*.parquet') order by all").fetchall()
+    assert runs == rows(copy.path, "select run_id from core.runs order by all")
+
+
 def test_every_core_table_has_a_rule() -> None:
     """A new table is empty in such a file until somebody says which of its rows are an account's."""
     rules = (Path(__file__).parents[2] / "sql/publish/account_rows.sql").read_text()
@@ -100,8 +117,9 @@ def test_a_foreign_id_stops_it(layout: Layout, tmp_path: Path) -> None:
         con.execute(f"update core.tasks set title = 'as {THEIRS}' where task_id = 'run_ours'")
         build(con, models=models(), as_of=NOW, reporting_timezone="UTC")
     publish_at(layout, NOW)
-    with pytest.raises(PublishRefused, match=r"core\.tasks\.title"):
-        export_account(layout, OURS, out)
+    for export in (export_account, export_account_parquet):
+        with pytest.raises(PublishRefused, match=r"core\.tasks\.title"):
+            export(layout, OURS, out)
     assert not list(tmp_path.iterdir())
 
 
@@ -113,5 +131,5 @@ def test_what_it_needs_is_said(
     monkeypatch.setenv("RECOUP_WAREHOUSE_DIR", str(layout.root))
     assert cli.run(["export", "--format", "duckdb", "--account", "me", "--out", str(tmp_path / "x")]) == 2
     assert "is no UUID" in capsys.readouterr().err
-    assert cli.run(["export", "--format", "parquet", "--account", OURS, "--out", str(tmp_path / "x")]) == 2
+    assert cli.run(["export", "--format", "superset", "--account", OURS, "--out", str(tmp_path / "x")]) == 2
     assert cli.run(["export", "--format", "duckdb", "--out", str(tmp_path / "x")]) == 2

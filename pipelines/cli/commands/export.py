@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     type=click.Choice(["parquet", "duckdb", "superset"]),
     default="parquet",
     show_default=True,
-    help="parquet: the data; duckdb: what one account may see; superset: datasets and dashboard for Apache Superset.",
+    help="parquet: the data; duckdb: a file for one account; superset: datasets and dashboard for Apache Superset.",
 )
 @click.option(
     "--out",
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     required=True,
     help="Folder (parquet), database (duckdb) or zip file (superset) to write; an earlier export there is replaced whole.",
 )
-@click.option("--account", metavar="ID", help="The account whose rows a database holds, and nobody else's.")
+@click.option("--account", metavar="ID", help="Write the rows of this account, and nobody else's (duckdb, parquet).")
 def export(file_format: str, out: Path, account: str | None) -> None:
     """Write the published copy for other tools: as Parquet files, or as what Superset imports.
 
@@ -36,6 +36,7 @@ def export(file_format: str, out: Path, account: str | None) -> None:
       recoup-warehouse export --format parquet --out exported
       recoup-warehouse query --files exported "from 'exported/marts/spend_daily/**/*.parquet'"
       recoup-warehouse export --format duckdb --account 848cd58d-... --out theirs.duckdb
+      recoup-warehouse export --format parquet --account 848cd58d-... --out theirs
       recoup-warehouse export --format superset --out recoup-superset.zip
 
     Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one
@@ -44,10 +45,12 @@ def export(file_format: str, out: Path, account: str | None) -> None:
     from pipelines.settings import Settings
 
     layout = Settings.load().layout
-    if (file_format == "duckdb") is not bool(account):
-        raise click.UsageError("--format duckdb and --account ID belong together; the whole copy is `current` itself")
+    if file_format == "duckdb" and not account:
+        raise click.UsageError("--format duckdb needs --account ID; the whole copy is `current` itself")
+    if file_format == "superset" and account:
+        raise click.UsageError("a Superset bundle holds no rows; point it at a file of --format duckdb --account ID")
     if account:
-        _export_account(layout, account, out)
+        _export_account(layout, file_format, account, out)
     elif file_format == "superset":
         _export_superset(layout, out)
     else:
@@ -66,11 +69,12 @@ def _export_parquet(layout: "Layout", out: Path) -> None:
     click.echo(f"exported snapshot {written.snapshot_number}: {shown_path(written.folder)} ({tables}, {rows:,} rows)")
 
 
-def _export_account(layout: "Layout", account: str, out: Path) -> None:
+def _export_account(layout: "Layout", file_format: str, account: str, out: Path) -> None:
     from pipelines.console.number_format import count, shown_path
-    from pipelines.publish.account_copy import export_account
+    from pipelines.publish.account_copy import export_account, export_account_parquet
 
-    copy = export_account(layout, account, out)
+    written_by = export_account_parquet if file_format == "parquet" else export_account
+    copy = written_by(layout, account, out)
     what = f"{count(copy.task_count, 'task')}, {count(copy.run_count, 'run')}"
     click.echo(f"wrote {shown_path(copy.path)}: {what} of this account, searched for ids of others")
 
