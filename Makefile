@@ -21,7 +21,7 @@ help: ## List the targets
 setup: .venv/.ready ## Create or refresh .venv from the lock
 
 COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
-SIDE_LOCKS := $(addsuffix .lock,docs/bi/requirements docs/bi/requirements-dbt docs/bi/superset/requirements benchmarks/requirements-peers)
+SIDE_LOCKS := $(addsuffix .lock,docs/bi/requirements docs/bi/requirements-dbt docs/bi/requirements-postgres docs/bi/superset/requirements benchmarks/requirements-peers)
 
 lock: setup ## Resolve every lock again from what it is made of (names, versions and hashes; no index is named)
 	$(COMPILE) --extra postgres --extra mcp --group dev --constraint constraints.txt pyproject.toml -o requirements.lock
@@ -86,6 +86,11 @@ clean: ## Remove .venv and caches; the warehouse stays
 	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-dbt/bin/python docs/bi/requirements-dbt.lock
 	@touch $@
 
+.venv-postgres/.ready: docs/bi/requirements-postgres.lock
+	$(PYTHON) -m venv .venv-postgres
+	$(BIN)/uv pip sync -q --system-certs --require-hashes --python .venv-postgres/bin/python docs/bi/requirements-postgres.lock
+	@touch $@
+
 .venv-bi-newest/.ready: docs/bi/requirements-newest.txt
 	$(PYTHON) -m venv .venv-bi-newest
 	$(BIN)/uv pip install -q --system-certs --upgrade --python .venv-bi-newest/bin/python -r docs/bi/requirements-newest.txt
@@ -97,7 +102,7 @@ superset: setup .venv-superset/.ready ## Serve a Superset of its own on loopback
 bi: setup .venv-superset/.ready ## Import the bundle into a real Superset and compare each chart with the file
 	$(BIN)/python -m pytest -m slow tests/bi/test_superset.py
 
-test-bi: setup .venv-bi/.ready .venv-bi-newest/.ready .venv-dbt/.ready ## Run the code of docs/bi with the real clients, and with the newest DuckDB
+test-bi: setup .venv-bi/.ready .venv-bi-newest/.ready .venv-dbt/.ready .venv-postgres/.ready ## Run the code of docs/bi with the real clients, and with the newest DuckDB
 	$(BIN)/python -m pytest -m slow tests/bi --ignore tests/bi/test_superset.py
 
 browser: setup ## Look at the report in headless Chromium

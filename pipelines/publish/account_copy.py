@@ -50,9 +50,9 @@ def export_account(layout: Layout, account_id: str, out: Path) -> AccountCopy:
 def export_account_parquet(layout: Layout, account_id: str, out: Path) -> AccountCopy:
     """Write the same database as Parquet below `out`, and no database. Raises the same, and what `write_parquet` raises."""
     out = out.expanduser().absolute()
-    with _account_database(layout, account_id, out) as (scratch, snapshot_number, copy):
-        with Warehouse(scratch).open_copy(scratch.work_file) as con:
-            write_parquet(con, out, {"snapshot": snapshot_number, "account": _uuid(account_id)})
+    made = _account_database(layout, account_id, out)
+    with made as (scratch, number, copy), Warehouse(scratch).open_copy(scratch.work_file) as con:
+        write_parquet(con, out, {"snapshot": number, "account": _uuid(account_id)})
     return copy
 
 
