@@ -1,7 +1,7 @@
 """All settings, typed: the only place that reads their values from the environment or `.env`.
 
 Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names are listed
-(cli/doctor/settings_and_api.py), the user's cache folder is looked up in it (report/vega_bundle.py), and Dagster's home
+(cli/doctor/settings_and_api.py), the user's cache folder is looked up in it (user_cache.py), and Dagster's home
 (orchestrate/dagster_home.py); a home is put into it where there is none (cli/main.py).
 """
 

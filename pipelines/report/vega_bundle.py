@@ -4,11 +4,11 @@ Bundling costs seconds of computing and gives the same text for one version, so 
 """
 
 import gzip
-import os
 import zlib
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+
+from pipelines.user_cache import cache_dir, keep
 
 
 def javascript() -> str:
@@ -20,14 +20,8 @@ def javascript() -> str:
     text = _kept(kept)
     if not text:
         text = _bundled()
-        _keep(kept, text)
+        keep(kept, gzip.compress(text.encode()))
     return text
-
-
-def cache_dir() -> Path:
-    """Name the folder, by the usual rule for files that may be deleted at any time."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "recoup-warehouse"
 
 
 def _bundled() -> str:
@@ -42,14 +36,3 @@ def _kept(kept: Path) -> str:
         return gzip.decompress(kept.read_bytes()).decode()
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         return ""
-
-
-def _keep(kept: Path, text: str) -> None:
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=kept.parent, delete=False) as file:
-            file.write(gzip.compress(text.encode()))
-        Path(file.name).replace(kept)
-    except OSError:
-        # A full or a read-only disk: the next report bundles again.
-        return
