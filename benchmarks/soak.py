@@ -211,7 +211,7 @@ def _memory(pid: int) -> float:
         pages = int((PROC / str(pid) / "statm").read_text().split()[1])
     except OSError:
         return 0
-    return pages * float(os.sysconf("SC_PAGE_SIZE")) / MB
+    return float(pages * os.sysconf("SC_PAGE_SIZE")) / MB
 
 
 def _open_files(pid: int) -> int:
@@ -227,7 +227,7 @@ def _age(pid: int) -> float:
     except OSError:
         return 0
     up = float((PROC / "uptime").read_text().split()[0])
-    return up - started / float(os.sysconf("SC_CLK_TCK"))
+    return float(up - started / os.sysconf("SC_CLK_TCK"))
 
 
 if __name__ == "__main__":

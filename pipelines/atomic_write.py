@@ -5,6 +5,8 @@ What files hold belongs elsewhere.
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.paths import PRIVATE_FILE_MODE
@@ -22,7 +24,7 @@ def write_whole(path: Path, content: bytes, *, is_synced: bool = False, beside: 
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE_MODE)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content)
         if is_synced:
             sync(temporary)
@@ -41,9 +43,10 @@ def append_whole(path: Path, content: bytes) -> None:
         before = os.fstat(descriptor).st_size
         try:
             written = 0
-            while written < len(content):
-                written += os.write(descriptor, content[written:])
-            os.fsync(descriptor)
+            with naming(path):
+                while written < len(content):
+                    written += os.write(descriptor, content[written:])
+                os.fsync(descriptor)
         except BaseException:
             os.ftruncate(descriptor, before)
             raise
@@ -55,6 +58,17 @@ def sync(path: Path) -> None:
     """Flush one file, or the names in one folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let errors of calls that know only a number of an open file name the file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise

@@ -3,6 +3,7 @@
 Times are in UTC; a body is named by its hash. What a body means does not belong here.
 """
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -142,6 +143,12 @@ def damaged(path: Path, what: str) -> ArchiveDamaged:
     )
 
 
+def raise_unless_damaged(error: OSError) -> None:
+    """Raise an error of who reads, not of what is read: the file may be sound, so it must not be given up."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise error
+
+
 def lost_poll(poll_id: str, error: ArchiveDamaged) -> PollRecord:
     """Stand in for a ledger that cannot be read: a failed poll of that instant, of which nothing else is known."""
     at = datetime.strptime(poll_id.rpartition("-")[0], "%Y%m%dT%H%M%S.%f%z")
@@ -154,6 +161,7 @@ def _events(path: Path) -> Iterator[Event]:
     try:
         *lines, torn = path.read_bytes().split(b"\n")
     except OSError as error:
+        raise_unless_damaged(error)
         raise damaged(path, str(error.strerror)) from error
     event: Event | None = None
     for number, line in enumerate(lines, start=1):

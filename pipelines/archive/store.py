@@ -5,7 +5,7 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from pipelines.archive.poll_record import (
     Stored,
     Unanswered,
     damaged,
+    raise_unless_damaged,
     read_ledger,
 )
 from pipelines.atomic_write import append_whole, write_whole
@@ -146,15 +147,15 @@ class Archive:
 
     def aside_ids(self) -> list[str]:
         """Return the polls that were set aside."""
-        return sorted(path.stem for path in self._set_aside.glob("*.ndjson"))
+        return sorted(path.stem for path in _below(self._set_aside) if path.suffix == ".ndjson")
 
     def poll_ids(self) -> list[str]:
         """All poll ids, in poll order, without reading the ledgers. Files of other names are none of ours."""
-        return sorted(path.stem for path in self._polls.glob("*/*.ndjson") if path == self.ledger(path.stem))
+        return sorted(path.stem for path in _below(self._polls) if path == self.ledger(path.stem))
 
     def strays(self) -> list[Path]:
         """Return the files among the ledgers that are none."""
-        return sorted(path for path in self._polls.rglob("*") if path.is_file() and path != self.ledger(path.stem))
+        return sorted(path for path in _below(self._polls) if path != self.ledger(path.stem))
 
     def poll(self, poll_id: str) -> PollRecord | None:
         """Read one ledger; None when not even its first line was written whole. Raises ArchiveDamaged, naming the file."""
@@ -186,6 +187,7 @@ class Archive:
         try:
             body = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=max(stored.size, 1))
         except OSError as error:
+            raise_unless_damaged(error)
             raise damaged(path, str(error.strerror)) from error
         except zstandard.ZstdError as error:
             raise damaged(path, "its bytes were changed") from error
@@ -209,6 +211,17 @@ class Archive:
     def _private(self, folder: Path) -> None:
         for part in (folder.parent, folder):
             part.mkdir(mode=PRIVATE_DIR_MODE, parents=True, exist_ok=True)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder. What cannot be listed is an error; `glob` would leave it out in silence."""
+    for where, _, names in os.walk(folder, onerror=_raise_unless_gone):
+        yield from (Path(where) / name for name in names)
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _is_made(path: Path) -> bool:

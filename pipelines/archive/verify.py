@@ -1,6 +1,6 @@
 """Reading the whole archive once, to find every file that is not what was written. Nothing is repaired here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipelines.archive.store import Archive
@@ -27,6 +27,17 @@ def verify(archive: Archive, progress: Progress | None = None) -> Iterator[Damag
             yield Damage(poll_id, error)
         if progress:
             progress("verifying the archive", done, len(poll_ids))
+
+
+def missing(archive: Archive, loaded: Iterable[str]) -> Iterator[str]:
+    """Tell of the polls that were loaded once, and of which the archive has no ledger any more."""
+    known = {*archive.poll_ids(), *archive.aside_ids()}
+    for poll_id in loaded:
+        if poll_id not in known:
+            yield (
+                f"{archive.ledger(poll_id)} is missing; put the file back from a backup, "
+                "or go on without that poll: `recoup-warehouse rebuild --accept-loss`"
+            )
 
 
 def _read(archive: Archive, poll_id: str, sound: set[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from pipelines.atomic_write import TEMPORARY
+from pipelines.atomic_write import TEMPORARY, naming
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
 from pipelines.settings import Settings
@@ -139,9 +139,10 @@ class Warehouse:
         self.layout.prepare()
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE_MODE)
         try:
-            self._wait_for(descriptor, doing)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
+            with naming(lock):
+                self._wait_for(descriptor, doing)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}".encode(), 0)
             yield
         finally:
             os.close(descriptor)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive.store import Archive
-from pipelines.archive.verify import verify
+from pipelines.archive.verify import missing, verify
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
@@ -57,7 +57,7 @@ def rebuild_locked(
     the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
-    lost = [*_gone(warehouse, archive), *(str(damage.error) for damage in verify(archive, progress))]
+    lost = [*missing(archive, _loaded(warehouse)), *(str(damage.error) for damage in verify(archive, progress))]
     if lost and not accept_loss:
         raise ArchiveDamaged(_told(lost))
     fresh, poll_ids = settings.layout.rebuild_file, archive.poll_ids()
@@ -73,17 +73,6 @@ def rebuild_locked(
     Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
     fresh.replace(settings.layout.work_file)
     return Rebuilt(len(poll_ids), lost)
-
-
-def _gone(warehouse: Warehouse, archive: Archive) -> list[str]:
-    """Tell which polls the work file holds and the archive does not."""
-    known = {*archive.poll_ids(), *archive.aside_ids()}
-    return [
-        f"{archive.ledger(poll_id)} is missing; put the file back from a backup, "
-        "or go on without that poll: `recoup-warehouse rebuild --accept-loss`"
-        for poll_id in _loaded(warehouse)
-        if poll_id not in known
-    ]
 
 
 def _loaded(warehouse: Warehouse) -> list[str]:

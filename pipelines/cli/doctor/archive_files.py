@@ -5,10 +5,14 @@ Nothing is repaired here.
 
 from collections.abc import Iterator
 
+import duckdb
+
 from pipelines.archive.store import Archive
-from pipelines.archive.verify import verify
+from pipelines.archive.verify import missing, verify
 from pipelines.cli.doctor.finding import Finding
 from pipelines.console.number_format import count, shown_path
+from pipelines.database.connection import open_published
+from pipelines.errors import NothingPublished
 from pipelines.paths import Layout
 
 
@@ -19,9 +23,16 @@ def examine_archive(layout: Layout, *, is_deep: bool) -> Iterator[Finding]:
         yield Finding("warn", "archive", f"{shown_path(stray)} is no ledger of a poll", "move it away; it is not read")
     if not is_deep:
         return
-    is_sound = True
-    for damage in verify(archive):
-        is_sound = False
-        yield Finding("fail", "archive", str(damage.error))
-    if is_sound:
+    faults = [*missing(archive, _published(layout)), *(str(damage.error) for damage in verify(archive))]
+    yield from (Finding("fail", "archive", fault) for fault in faults)
+    if not faults:
         yield Finding("ok", "archive", f"{count(len(archive.poll_ids()), 'poll')} read, every byte as it was written")
+
+
+def _published(layout: Layout) -> list[str]:
+    """Return the polls that readers see; what is wrong with their copy, another examination tells."""
+    try:
+        with open_published(layout) as con:
+            return [row[0] for row in con.execute("select poll_id from core.polls order by all").fetchall()]
+    except (NothingPublished, duckdb.Error):
+        return []

@@ -1,0 +1,53 @@
+"""What cannot be listed or read now is neither nothing nor lost: it is said, and nobody goes on as if it were not there."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from pipelines.archive.poll_record import raise_unless_damaged
+from pipelines.archive.store import Archive
+from pipelines.cli.doctor.archive_files import examine_archive
+from pipelines.ingest.poll import poll
+from pipelines.settings import Settings
+from tests.cli.conftest import run as command
+from tests.support.bodies import NOON, body, run, task
+from tests.support.publish_harness import publish_as_it_is
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load(warehouse_dir=tmp_path / "warehouse", privacy_key="k")
+    (tmp_path / "saved.json").write_bytes(body([task(runs=[run()])]))
+    poll(settings, clock=lambda: NOON, load_files=[tmp_path / "saved.json"])
+    return settings
+
+
+@pytest.mark.parametrize("name", ["polls", "."])
+def test_a_file_in_the_place_of_a_folder_is_not_an_empty_one(settings: Settings, name: str) -> None:
+    """`glob` leaves out in silence what it may not enter; a backup of such an archive would be one of no polls."""
+    folder = settings.layout.archive / name
+    folder.rename(settings.layout.root / "moved")
+    assert Archive(settings.layout.archive).poll_ids() == []
+    folder.write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        Archive(settings.layout.archive).poll_ids()
+    assert command("backup", "copy") == 14
+
+
+def test_a_ledger_that_is_gone_is_missed_by_the_doctor(settings: Settings) -> None:
+    publish_as_it_is(settings.layout)
+    archive = Archive(settings.layout.archive)
+    [ledger] = map(archive.ledger, archive.poll_ids())
+    assert [finding.level for finding in examine_archive(settings.layout, is_deep=True)] == ["ok"]
+    ledger.unlink()
+    [finding] = examine_archive(settings.layout, is_deep=True)
+    assert (finding.level, finding.text.startswith(f"{ledger} is missing")) == ("fail", True)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE])
+def test_a_file_that_may_not_be_read_now_is_not_given_up(number: int) -> None:
+    with pytest.raises(OSError, match="reader"):
+        raise_unless_damaged(OSError(number, "of the reader"))
+    raise_unless_damaged(OSError(errno.EIO, "of the file"))

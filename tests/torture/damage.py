@@ -1,0 +1,61 @@
+"""Each file and each folder of a warehouse, spoilt in each way that disks, people and other programs have.
+
+What must hold afterwards belongs to the test.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+Spoil = Callable[[Path], None]
+
+
+def _empty(path: Path) -> None:
+    path.chmod(0o600)
+    path.write_bytes(b"")
+
+
+def _cut(path: Path) -> None:
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.chmod(0o600)
+    path.write_bytes(content)
+
+
+def _lose(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _another_kind(path: Path) -> None:
+    is_folder = path.is_dir()
+    _lose(path)
+    if is_folder:
+        path.write_text("in the way")
+    else:
+        path.mkdir()
+
+
+def _dangle(path: Path) -> None:
+    _lose(path)
+    path.symlink_to("nowhere")
+
+
+OF_FILES: dict[str, Spoil] = {"emptied": _empty, "cut": _cut, "flipped": _flip}
+OF_ALL: dict[str, Spoil] = {"lost": _lose, "of another kind": _another_kind, "a dangling link": _dangle}
+
+
+def damages(root: Path) -> Iterator[tuple[Path, str, Spoil]]:
+    """Yield each path below a warehouse (itself as well), with each way to spoil it."""
+    for path in (root, *sorted(root.rglob("*"))):
+        if path.is_symlink() or not path.exists() or "current" in path.relative_to(root).parts[:-1]:
+            continue
+        ways = OF_FILES | OF_ALL if path.is_file() and path.stat().st_size > 1 else OF_ALL
+        yield from ((path.relative_to(root), name, spoil) for name, spoil in ways.items())
