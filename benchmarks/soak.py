@@ -189,7 +189,7 @@ def _used(path: Path) -> int:
 
 
 def _middle(samples: Sequence[Sample], name: str) -> float:
-    return statistics.median(getattr(sample, name) for sample in samples)
+    return statistics.median(float(getattr(sample, name)) for sample in samples)
 
 
 def _soon(minutes: int) -> str:
@@ -223,11 +223,9 @@ def _open_files(pid: int) -> int:
 
 def _age(pid: int) -> float:
     try:
-        started = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[19])
+        return time.time() - (PROC / str(pid)).stat().st_ctime
     except OSError:
         return 0
-    up = float((PROC / "uptime").read_text().split()[0])
-    return float(up - started / os.sysconf("SC_CLK_TCK"))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,12 @@ _FAULTS: tuple[tuple[tuple[int, ...], tuple[str, ...], str, str], ...] = (
         LOCAL_DISK,
     ),
     (
+        (errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+        ("is a directory", "not a directory"),
+        "something else is in the place of a file or folder",
+        "move it away and run the command again",
+    ),
+    (
         (errno.EIO,),
         ("input/output error",),
         "the disk cannot be read or written",

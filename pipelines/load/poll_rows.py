@@ -204,3 +204,9 @@ def _note_schema_change(con: Connection, record: PollRecord, path: str, json_typ
             "poll_count": 1,
         }
         insert_rows(con, "core.schema_changes", [row])
+
+
+def loaded_polls(con: Connection) -> dict[str, bool]:
+    """Return the polls of a database, and whether each came to its end."""
+    query = "select poll_id, finished_at is not null from core.polls where status <> 'running'"
+    return dict(con.execute(query).fetchall())

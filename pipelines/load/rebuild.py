@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive.store import Archive
-from pipelines.archive.verify import missing, verify
+from pipelines.archive.verify import NONE, Loaded, verify
 from pipelines.database.connection import Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
+from pipelines.load.poll_rows import loaded_polls
 from pipelines.load.session import IsAlive, Loader, nobody
 from pipelines.progress import Progress
 from pipelines.settings import Settings
@@ -57,7 +58,7 @@ def rebuild_locked(
     the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
-    lost = [*missing(archive, _loaded(warehouse)), *(str(damage.error) for damage in verify(archive, progress))]
+    lost = [str(damage.error) for damage in verify(archive, _loaded(warehouse), progress)]
     if lost and not accept_loss:
         raise ArchiveDamaged(_told(lost))
     fresh, poll_ids = settings.layout.rebuild_file, archive.poll_ids()
@@ -75,16 +76,15 @@ def rebuild_locked(
     return Rebuilt(len(poll_ids), lost)
 
 
-def _loaded(warehouse: Warehouse) -> list[str]:
+def _loaded(warehouse: Warehouse) -> Loaded:
     """Return the polls of the work file; none when it cannot be read, since then the archive is all there is."""
     if not warehouse.layout.work_file.exists():
-        return []
+        return NONE
     try:
         with warehouse.open(warehouse.layout.work_file) as con:
-            query = "select poll_id from core.polls where status <> 'running' order by poll_id"
-            return [row[0] for row in con.execute(query).fetchall()]
+            return loaded_polls(con)
     except duckdb.Error:
-        return []
+        return NONE
 
 
 def _told(lost: Sequence[str]) -> str:

@@ -36,14 +36,19 @@ def test_a_file_in_the_place_of_a_folder_is_not_an_empty_one(settings: Settings,
     assert command("backup", "copy") == 14
 
 
-def test_a_ledger_that_is_gone_is_missed_by_the_doctor(settings: Settings) -> None:
+def test_a_ledger_that_is_cut_or_gone_is_missed(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cut before its end it looks like one of a killed poll, which a rebuild would load as such, without its runs."""
     publish_as_it_is(settings.layout)
     archive = Archive(settings.layout.archive)
     [ledger] = map(archive.ledger, archive.poll_ids())
+    whole = ledger.read_bytes()
     assert [finding.level for finding in examine_archive(settings.layout, is_deep=True)] == ["ok"]
-    ledger.unlink()
-    [finding] = examine_archive(settings.layout, is_deep=True)
-    assert (finding.level, finding.text.startswith(f"{ledger} is missing")) == ("fail", True)
+    for kept in (whole[:-9], b"", None):
+        ledger.unlink() if kept is None else ledger.write_bytes(kept)
+        [finding] = examine_archive(settings.layout, is_deep=True)
+        assert (finding.level, str(ledger) in finding.text, "missing" in finding.text) == ("fail", True, True)
+        assert command("rebuild") == 13
+        assert f"nothing was changed: {ledger} is damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE])

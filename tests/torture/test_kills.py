@@ -16,10 +16,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.archive.backup import copy_warehouse
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import verify
 from pipelines.ingest.poll import poll
 from pipelines.nightly import check_and_publish
+from pipelines.paths import Layout
+from pipelines.publish.parquet import export_parquet
 from pipelines.settings import Settings
 from pipelines.transform.checks import run_checks
 from tests.support.bodies import NOON, body, run, task
@@ -40,7 +43,15 @@ def commands(settings: Settings, number: int) -> list[list[str]]:
     saved = settings.layout.root.parent / f"saved-{number}.json"
     runs = [run(f"run_{number}_{count}", NOON - timedelta(hours=count)) for count in range(3)]
     saved.write_bytes(body([task(runs=runs)]))
-    return [["poll", "--load", str(saved), "--at", at], ["build", "--at", at], ["publish"], ["rebuild"]]
+    beside = settings.layout.root.parent
+    return [
+        ["poll", "--load", str(saved), "--at", at],
+        ["build", "--at", at],
+        ["publish"],
+        ["rebuild"],
+        ["backup", str(beside / "copy")],
+        ["export", "--out", str(beside / "exported")],
+    ]
 
 
 def agrees(settings: Settings) -> bool:
@@ -59,7 +70,8 @@ def test_any_command_may_be_killed_at_any_instant(tmp_path: Path) -> None:
     subprocess.run([PROGRAM, "build"], env=environment, stdout=subprocess.DEVNULL, check=True)
     took = time.monotonic() - began
     for number in range(1, KILLS + 1):
-        command = commands(settings, number)[number % 4]
+        able = commands(settings, number)
+        command = able[number % len(able)]
         process = subprocess.Popen(
             [PROGRAM, *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -71,6 +83,11 @@ def test_any_command_may_be_killed_at_any_instant(tmp_path: Path) -> None:
         (killed if process.wait() == -signal.SIGKILL else ended)[command[0]] += 1
         assert agrees(settings), command
     assert list(verify(Archive(settings.layout.archive))) == []
+    copy = Layout(tmp_path / "copy")
+    copy_warehouse(settings.layout, copy)
+    assert list(verify(Archive(copy.archive))) == []
+    assert Archive(copy.archive).poll_ids() == Archive(settings.layout.archive).poll_ids()
+    export_parquet(settings.layout, tmp_path / "exported")
     check_and_publish(settings, clock=lambda: NOON, models=models())
     with duckdb.connect(str(settings.layout.published_file), read_only=True) as con:
         assert [result for result in run_checks(con, models()) if result.blocks] == []
