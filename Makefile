@@ -108,8 +108,15 @@ test-bi: setup .venv-bi/.ready .venv-bi-newest/.ready .venv-dbt/.ready .venv-pos
 browser: setup ## Look at the report in headless Chromium
 	$(BIN)/python -m pytest -m slow tests/browser
 
-torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published; 200 kills of publishers and commands
+torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published, 200 kills, full disks, damaged files
 	$(BIN)/python -m pytest -m slow tests/torture
+
+torture-all: setup .venv-bi/.ready ## The same with 1,000 kills, each page of a disk, each path damaged in each way: hours
+	RECOUP_TORTURE_KILLS=1000 RECOUP_TORTURE_FAULTS=all $(BIN)/python -m pytest -m slow tests/torture
+
+soak: setup ## A thousand polls and sixty nights in one process, then an hour of `dev`: what grows beside the history?
+	$(BIN)/python -m benchmarks.soak polls
+	$(BIN)/python -m benchmarks.soak dev
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
 	$(BIN)/python -m pytest $(SHARED) -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
@@ -130,4 +137,4 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.around
 	$(BIN)/python -m benchmarks.report
 
-.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture test-slow proof bench
+.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all soak test-slow proof bench

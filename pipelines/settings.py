@@ -153,6 +153,8 @@ class Settings(BaseSettings):
         """Read the environment; overrides win. Raises BadSettings naming each variable, never its value."""
         try:
             return cls(**overrides)
+        except UnicodeDecodeError:
+            raise BadSettings(f"{Path('.env').absolute()} is not UTF-8; save it as UTF-8") from None
         except ValidationError as error:
             faults = "; ".join(
                 f"RECOUP_{'_'.join(str(part) for part in fault['loc'][:1]).upper()} "

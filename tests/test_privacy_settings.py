@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.database.connection import Warehouse
+from pipelines.errors import BadSettings
 from pipelines.ingest.poll import poll
+from pipelines.load.hash_key import hash_key
 from pipelines.load.rebuild import rebuild
 from pipelines.settings import Settings
 from tests.support.bodies import NOON
@@ -48,3 +50,14 @@ def test_private_folders_and_files_are_private(tmp_path: Path) -> None:
         assert folder.stat().st_mode & 0o777 == 0o700
         for path in folder.rglob("*"):
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize("kept", [0, 1, 63])
+def test_what_a_kill_or_a_full_disk_left_of_a_key_is_none(tmp_path: Path, kept: int) -> None:
+    """Hashes by an empty key could be guessed by everybody."""
+    file = tmp_path / "privacy.key"
+    key = hash_key(None, file)
+    assert (len(key), hash_key(None, file)) == (64, key)
+    file.write_bytes(key[:kept])
+    with pytest.raises(BadSettings, match="put it back from a backup"):
+        hash_key(None, file)

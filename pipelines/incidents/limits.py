@@ -72,7 +72,7 @@ def _read(path: Path) -> dict[str, KindLimits]:
         return TypeAdapter(dict[str, KindLimits]).validate_python(yaml.safe_load(path.read_text("utf-8")) or {})
     except OSError as error:
         raise BadSettings(f"{path} cannot be read ({error.strerror}); see RECOUP_INCIDENT_LIMITS_FILE") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} is no YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         fault = error.errors()[0]

@@ -4,17 +4,20 @@ Where it is applied is sql/flatten; what quarantine may show is recoup/redaction
 """
 
 import hashlib
-import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipelines.paths import PRIVATE_FILE_MODE
+from pipelines.atomic_write import write_whole
+from pipelines.errors import BadSettings
 from pipelines.settings import Settings
 
 HMAC_BLOCK = 64
+KEY_BYTES = 32
+_KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,19 @@ class Privacy:
 
 
 def hash_key(configured: SecretStr | None, key_file: Path) -> bytes:
-    """Return RECOUP_PRIVACY_KEY, or this warehouse's own random key, made on first use."""
+    """Return RECOUP_PRIVACY_KEY, or this warehouse's own random key, made on first use by who holds the writer's lock.
+
+    Raises BadSettings when the file holds something else: hashes by a short or empty key could be guessed.
+    """
     if configured is not None:
         return configured.get_secret_value().encode()
-    try:
-        descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE_MODE)
-    except FileExistsError:
-        return key_file.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
-    return key_file.read_bytes()
+    if not key_file.exists():
+        # Whole or not at all: what a full disk or a kill left of it would be a key that everybody can guess.
+        write_whole(key_file, secrets.token_hex(KEY_BYTES).encode(), is_synced=True)
+    key = key_file.read_bytes()
+    if not _KEY.fullmatch(key):
+        raise BadSettings(
+            f"{key_file} holds no key; put it back from a backup, or remove it and run `recoup-warehouse rebuild`, "
+            "which makes a new one: all hashes are others then"
+        )
+    return key

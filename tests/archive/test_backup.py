@@ -27,7 +27,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for hours in (2.5, 5.5):
         world.poll(hours)
     world.settings.layout.budgets_file.write_text("account_id,monthly_budget_usd,warn_ratio\n*,7.5,\n")
-    world.settings.layout.privacy_key_file.write_bytes(b"the key")
+    world.settings.layout.privacy_key_file.write_bytes(b"ab" * 32)
     return world.settings.layout.root
 
 

@@ -33,6 +33,13 @@ class TestErrors:
         assert "RECOUP_API_URL" in text
         assert "hush" not in text
 
+    def test_settings_that_are_not_utf8(self, own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (own_folder / ".env").write_bytes(b"RECOUP_API_KEY=hush\xff\n")
+        assert run("nightly") == 2
+        text = capsys.readouterr().err
+        assert f"{own_folder / '.env'} is not UTF-8" in text
+        assert "hush" not in text
+
     def test_a_bad_instant(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("poll", "--at", "yesterday") == 2
         assert "'yesterday' is not an ISO instant" in capsys.readouterr().err
