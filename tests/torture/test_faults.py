@@ -72,7 +72,7 @@ def rooms(what: str) -> Iterator[dict[str, int]]:
         if what == "files":
             room += 1
         else:
-            room = room + PAGE if IS_LONG or room < 2 * PAGE else room * 4
+            room = room + PAGE if IS_LONG or room < 2 * PAGE else room * 16
 
 
 @pytest.mark.parametrize("what", ["files", "bytes"])
