@@ -1,6 +1,7 @@
 """Where each file of a warehouse lives. Paths only: nothing here opens, locks or parses anything."""
 
 import errno
+import logging
 import os
 import stat
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from pathlib import Path
 
 # A wheel carries sql/ inside the package (setup.py), a checkout has it beside the package.
 _PACKAGE = Path(__file__).resolve().parent
-SQL_DIR = _PACKAGE / "sql" if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent / "sql"
+_IS_INSTALLED = (_PACKAGE / "sql").is_dir()
+SQL_DIR = _PACKAGE / "sql" if _IS_INSTALLED else _PACKAGE.parent / "sql"
+CHECKOUT = None if _IS_INSTALLED else _PACKAGE.parent
 
 PRIVATE_DIR_MODE = 0o700
 PRIVATE_FILE_MODE = 0o600
 PUBLIC_DIR_MODE = 0o755
 OTHERS_MAY_WRITE = 0o022
+LOG = logging.getLogger("recoup_warehouse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,11 @@ class Layout:
     """The folders and files below one RECOUP_WAREHOUSE_DIR."""
 
     root: Path
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether there is a warehouse: an archive, or copies that somebody brought here."""
+        return self.archive.exists() or self.current.exists()
 
     @property
     def archive(self) -> Path:
@@ -118,12 +127,16 @@ class Layout:
         """Dagster's run history, event log and schedule state."""
         return self.root / "dagster_home"
 
-    def prepare(self) -> None:
+    def prepare(self, what: str = "warehouse") -> None:
         """Create the folders, whatever the umask: private ones for their owner alone, the others writable by no one else.
+
+        Nothing else makes a warehouse, so none is made without a word.
 
         Raises PermissionError for a folder of another user, who could put another in its place, and for a scratch
         folder that is a link.
         """
+        if not self.is_there:
+            LOG.warning("a new %s is made in %s", what, self.root, extra={"event": "new"})
         for folder in (self.root, self.snapshots):
             is_new = not folder.exists()
             folder.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,8 @@
 
 Elsewhere the environment is passed on to Dagster (cli/dev_server.py), its names are listed
 (cli/doctor/settings_and_api.py), the user's cache folder is looked up in it (user_cache.py), and Dagster's home
-(orchestrate/dagster_home.py); a home is put into it where there is none (cli/main.py).
+(orchestrate/dagster_home.py); a home is put into it where there is none (cli/main.py), and RECOUP_HOME by `--home`.
+Which `.env` is read, and from where relative paths begin, is chosen in home.py.
 """
 
 import ipaddress
@@ -13,10 +14,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.errors import BadSettings
+from pipelines.home import find_home
 from pipelines.paths import Layout
 
 
@@ -35,25 +37,46 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
+class SettingsOfTheLog(BaseSettings):
+    """What is needed to say anything at all, and what must never be said; readable when other settings are wrong."""
+
+    model_config = SettingsConfigDict(env_prefix="RECOUP_", extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    log_format: Literal["text", "json"] = "text"
+    api_key: SecretStr | None = None
+    privacy_key: SecretStr | None = None
+    serve_token: SecretStr | None = None
+    incident_sinks: SecretStr | None = None
+    heartbeat_url: SecretStr | None = None
+
+    @classmethod
+    def tolerant(cls) -> "SettingsOfTheLog":
+        """Read what can be read."""
+        try:
+            return cls(_env_file=find_home().env_file)
+        except (BadSettings, ValueError):
+            return SettingsOfTheLog.model_construct()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values of all secret settings that are set; of several addresses, each."""
+        values = (value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
+        return tuple(word for value in values for word in value.split())
+
+
+class Settings(SettingsOfTheLog):
     """One field per environment variable, `RECOUP_` + the field's name in capitals."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="RECOUP_", env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    home: Path = Path()
 
     api_url: str = "https://recoup-api.vercel.app"
-    api_key: SecretStr | None = None
     account_ids: CommaSeparated = ()
     artist_account_ids: CommaSeparated = ()
     task_ids: CommaSeparated = ()
     warehouse_dir: Path = Path("warehouse")
     budgets_file: Path | None = None
     reporting_timezone: str = "UTC"
-    privacy_key: SecretStr | None = None
     privacy_keep: Annotated[frozenset[PrivateColumn], NoDecode] = frozenset()
     snapshots_kept: int = Field(default=5, ge=3, le=1000)
-    serve_token: SecretStr | None = None
 
     run_details: Literal["auto", "off"] = "auto"
     details_per_poll: int = Field(default=100, ge=0, le=10_000)
@@ -64,9 +87,7 @@ class Settings(BaseSettings):
     max_body_megabytes: int = Field(default=256, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
     memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
-    incident_sinks: SecretStr | None = None
     incident_limits_file: Path | None = None
-    heartbeat_url: SecretStr | None = None
 
     schedules: bool = False
     nightly_at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -117,9 +138,10 @@ class Settings(BaseSettings):
 
     @field_validator("warehouse_dir")
     @classmethod
-    def _plain_path(cls, value: Path) -> Path:
+    def _plain_path(cls, value: Path, info: ValidationInfo) -> Path:
         # DuckDB reads such a name as a pattern, and would load the files of a neighbour.
-        odd = sorted(set(str(value.absolute())) & set("*?[]{}")) or not str(value.absolute()).isprintable()
+        path = str((info.data["home"] / value).absolute())
+        odd = sorted(set(path) & set("*?[]{}")) or not path.isprintable()
         if odd:
             raise ValueError("must lie in folders whose names have none of * ? [ ] { } and no control characters")
         return value
@@ -136,12 +158,21 @@ class Settings(BaseSettings):
     @property
     def layout(self) -> Layout:
         """The files below `warehouse_dir`, absolute."""
-        return Layout(self.warehouse_dir.expanduser().resolve())
+        return Layout(self._at_home(self.warehouse_dir))
 
     @property
     def budgets_path(self) -> Path:
         """The file of budgets, absolute; only one that `budgets_file` names has to be there."""
-        return self.budgets_file.expanduser().resolve() if self.budgets_file else self.layout.budgets_file
+        return self._at_home(self.budgets_file) if self.budgets_file else self.layout.budgets_file
+
+    @property
+    def incident_limits_path(self) -> Path | None:
+        """The user's own file of limits, absolute."""
+        return self._at_home(self.incident_limits_file) if self.incident_limits_file else None
+
+    def _at_home(self, path: Path) -> Path:
+        """Resolve a setting's path: relative ones against the home, never against the current folder."""
+        return (self.home / path.expanduser()).resolve()
 
     @property
     def is_filtered(self) -> bool:
@@ -150,11 +181,12 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> "Settings":
-        """Read the environment; overrides win. Raises BadSettings naming each variable, never its value."""
+        """Read `.env` and the environment; overrides win. Raises BadSettings naming each variable, never its value."""
+        found = find_home()
         try:
-            return cls(**overrides)
+            return cls(**{"_env_file": found.env_file, "home": found.folder} | overrides)
         except UnicodeDecodeError:
-            raise BadSettings(f"{Path('.env').absolute()} is not UTF-8; save it as UTF-8") from None
+            raise BadSettings(f"{found.env_file} is not UTF-8; save it as UTF-8") from None
         except ValidationError as error:
             faults = "; ".join(
                 f"RECOUP_{'_'.join(str(part) for part in fault['loc'][:1]).upper()} "

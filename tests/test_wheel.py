@@ -109,20 +109,26 @@ def test_nothing_of_the_checkout_is_imported(installed: Installed) -> None:
 @pytest.mark.slow
 def test_from_a_saved_body_to_a_published_number(installed: Installed) -> None:
     body = save_body(installed.home)
-    (installed.home / "warehouse").mkdir()
-    (installed.home / "warehouse" / "budgets.csv").write_text("account_id,monthly_budget_usd,warn_ratio\n*,7.5,\n")
-    installed.recoup("poll", "--load", str(body), "--at", BODY_TIME)
+    warehouse = installed.home / ".local/share/recoup-warehouse/warehouse"
+    warehouse.mkdir(parents=True)
+    (warehouse / "budgets.csv").write_text("account_id,monthly_budget_usd,warn_ratio\n*,7.5,\n")
+    assert f"a new warehouse is made in {warehouse}" in installed.recoup("poll", "--load", str(body), "--at", BODY_TIME)
     installed.recoup("build", "--at", BODY_TIME)
     installed.recoup("publish")
     assert "failed" in installed.recoup("query", "select outcome from core.runs")
     assert "7.5" in installed.recoup("query", "select budget_usd from marts.budget_status")
-    assert (installed.home / "warehouse" / "current" / "report.html").stat().st_size > 100_000
+    assert (warehouse / "current" / "report.html").stat().st_size > 100_000
+    (installed.home / "other").mkdir()
+    (installed.home / "other" / ".env").write_text("RECOUP_SNAPSHOTS_KEPT=7\n")
+    told = installed.recoup("--home", "other", "doctor")
+    assert f"home is {installed.home}/other" in told
+    assert "none yet" in told
 
 
 @pytest.mark.slow
 def test_tables_are_described_without_a_warehouse(installed: Installed) -> None:
     assert "budget_usd" in installed.recoup("describe", "marts.budget_status")
-    assert not (installed.home / "warehouse").exists()
+    assert not list(installed.home.iterdir())
 
 
 @pytest.mark.slow

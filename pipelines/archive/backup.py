@@ -37,7 +37,7 @@ def copy_warehouse(source: Layout, target: Layout, progress: Progress | None = N
     given, kept = Archive(source.archive), Archive(target.archive)
     ledgers = {path.stem: path for path in (*_ledgers(given), *_set_aside(given))}
     _refuse_others(source, target, ledgers)
-    target.prepare()
+    target.prepare("backup")
     _copy_files(source, target)
     lost, new_count = list[str](), 0
     for done, path in enumerate(ledgers.values(), start=1):

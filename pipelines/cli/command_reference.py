@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from pipelines.cli.main import PROGRAM, cli
+from pipelines.cli.main import cli
+from pipelines.console.log import PROGRAM
 from pipelines.docgen.model_docs import DOCS_DIR, refuse_without
 
 CLI_DOC = DOCS_DIR / "cli.md"

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
 from pipelines import orchestrate
+from pipelines.console.log import say
 from pipelines.demo.simulated_api import live_api, pointed_at
+from pipelines.home import HOME
 from pipelines.ingest.simulated_marker import refuse_mixing
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.settings import Settings
@@ -30,11 +30,12 @@ def serve_dagster(settings: Settings, port: int) -> int:
     """Run `dagster dev` until Ctrl-C and return its exit code."""
     refuse_mixing(settings)
     with _source(settings) as source:
-        environment = os.environ | source | {"DAGSTER_HOME": str(prepare_dagster_home(settings.layout))}
+        homes = {HOME: str(settings.home), "DAGSTER_HOME": str(prepare_dagster_home(settings.layout))}
+        environment = os.environ | source | homes
         environment["PYTHONWARNINGS"] = ",".join(filter(None, [environment.get("PYTHONWARNINGS"), OWN_WARNING]))
-        click.echo(_told_of_schedules(environment, settings))
+        say("dev", _told_of_schedules(environment, settings))
         command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE), "-h", "127.0.0.1", "-p", str(port)]
-        click.echo(f"Dagster UI at http://127.0.0.1:{port} in some ten seconds; Ctrl-C ends it.")
+        say("dev", f"Dagster UI at http://127.0.0.1:{port} in some ten seconds; Ctrl-C ends it.")
         return run_until_ended(command, environment)
 
 
@@ -46,7 +47,7 @@ def _source(settings: Settings) -> Iterator[Mapping[str, str]]:
         return
     with live_api(settings) as (origin, simulator):
         pointed = pointed_at(settings, origin, simulator)
-        click.echo("RECOUP_API_KEY is not set, so runs poll a SIMULATED Recoup API: made-up tasks and runs.")
+        say("dev", "RECOUP_API_KEY is not set, so runs poll a SIMULATED Recoup API: made-up tasks and runs.")
         yield {
             "RECOUP_API_URL": pointed.api_url,
             "RECOUP_API_KEY": pointed.api_key.get_secret_value() if pointed.api_key else "",

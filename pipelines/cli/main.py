@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import tempfile
-import traceback
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
@@ -28,9 +27,11 @@ from pipelines.cli.commands import (
     report,
     serve,
 )
+from pipelines.console import log
+from pipelines.console.log import PROGRAM
+from pipelines.home import HOME
 from pipelines.machine_faults import in_words, is_interrupt
 
-PROGRAM = "recoup-warehouse"
 INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
 OTHER_CODES = {
     0: "All went well",
@@ -69,7 +70,15 @@ class InOrder(click.Group):
 )
 @click.version_option(package_name=PROGRAM, prog_name=PROGRAM)
 @click.option("--traceback", "show_traceback", is_flag=True, help="Show the whole traceback of an error.")
-def cli(show_traceback: bool) -> None:
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Say only what went wrong or needs a look; the exit code says the rest."
+)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Read .env there, and let relative settings begin there.",
+)
+def cli(show_traceback: bool, quiet: bool, home: Path | None) -> None:  # noqa: ARG001 - _report reads the first
     """Keep every run of every Recoup agent task in DuckDB, and say how complete each number is.
 
     \b
@@ -79,8 +88,14 @@ def cli(show_traceback: bool) -> None:
       recoup-warehouse query "from marts.task_health limit 5"
       recoup-warehouse doctor               what is wrong, and what to do
 
-    Settings come from RECOUP_* variables in the environment or in .env; .env.example lists them all.
+    Settings come from RECOUP_* variables in the environment or in .env; .env.example lists them all. Home, where .env is
+    read and relative settings begin, is --home or RECOUP_HOME; else the nearest folder upwards with such a .env; else the
+    checkout of this program, or, installed, ~/.local/share/recoup-warehouse. `doctor` says which it is.
     """
+    if quiet:
+        log.be_quiet()
+    if home is not None:
+        os.environ[HOME] = str(home.absolute())  # so that the processes which this one starts have it, too
 
 
 for command in (
@@ -116,16 +131,20 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; every error becomes one line on stderr."""
+    log.configure()
     try:
         return int(cli.main(list(arguments), prog_name=PROGRAM, standalone_mode=False) or 0)
     except click.ClickException as error:
-        error.show()
+        if log.is_for_programs():
+            log.fail("usage", error.format_message(), exit_code=error.exit_code)
+        else:
+            error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"{PROGRAM}: interrupted", err=True)
+        log.fail("interrupted", "interrupted", exit_code=INTERRUPTED)
         return INTERRUPTED
     except Terminated:
-        click.echo(f"{PROGRAM}: terminated", err=True)
+        log.fail("terminated", "terminated", exit_code=TERMINATED)
         return TERMINATED
     except (BrokenPipeError, SystemExit):  # click makes the second of the first
         return _pipe_closed()
@@ -145,8 +164,9 @@ def _terminate(_signal: int, _frame: object) -> None:
 def _told(arguments: Sequence[str], error: Exception) -> int:
     if is_interrupt(error):
         is_ended = signal.getsignal(signal.SIGTERM) == signal.SIG_IGN
-        click.echo(f"{PROGRAM}: {'terminated' if is_ended else 'interrupted'}", err=True)
-        return TERMINATED if is_ended else INTERRUPTED
+        code, event = (TERMINATED, "terminated") if is_ended else (INTERRUPTED, "interrupted")
+        log.fail(event, event, exit_code=code)
+        return code
     known = error if isinstance(error, errors.RecoupError) else in_words(error)
     if known is None:
         return _report(arguments, 1, _unexpected(arguments, error))
@@ -168,9 +188,7 @@ def _have_a_home() -> None:
 
 
 def _report(arguments: Sequence[str], code: int, message: str) -> int:
-    if "--traceback" in arguments:
-        traceback.print_exc()
-    click.echo(f"{PROGRAM}: {one_line(message)}", err=True)
+    log.fail("failed", one_line(message), with_traceback="--traceback" in arguments, exit_code=code)
     return code
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich import progress as bars
 from rich.console import Console
 
+from pipelines.console.log import is_quiet
+
 
 class Steps:
     """The line that shows the work: a sentence, or how much of a known amount is done."""
@@ -28,7 +30,7 @@ class Steps:
 
 @contextmanager
 def working(text: str) -> Iterator[Steps]:
-    """Show progress on stderr while the block runs; a stderr that is no terminal stays silent."""
+    """Show progress on stderr while the block runs; a stderr that is no terminal stays silent, and so does `--quiet`."""
     console = Console(stderr=True)
     columns = (
         bars.SpinnerColumn(),
@@ -37,7 +39,9 @@ def working(text: str) -> Iterator[Steps]:
         bars.MofNCompleteColumn(),
         bars.TimeElapsedColumn(),
     )
-    with bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+    with bars.Progress(
+        *columns, console=console, transient=True, disable=is_quiet() or not console.is_terminal
+    ) as display:
         steps = Steps(display)
         steps.say(text)
         yield steps

@@ -14,6 +14,7 @@ import click
 from pipelines import nightly as night
 from pipelines.archive.store import Archive
 from pipelines.clock import Clock, utc_now
+from pipelines.console.log import say
 from pipelines.console.number_format import count, shown_path
 from pipelines.console.progress import Steps, working
 from pipelines.console.summary import print_summary
@@ -37,7 +38,7 @@ def run(settings: Settings, clock: Clock = utc_now) -> None:
     if settings.api_key is None:
         _simulated(settings, clock)
     else:
-        click.echo(f"Polling {settings.api_url} with your RECOUP_API_KEY.")
+        say("demo", f"Polling {settings.api_url} with your RECOUP_API_KEY.")
         with working("asking the API") as steps:
             polled = night.nightly(settings, clock=clock, progress=steps.count).poll
     click.echo("")
@@ -60,7 +61,7 @@ def forget(settings: Settings) -> None:
         for folder in (layout.snapshots, layout.archive, layout.incidents, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
         layout.simulated_file.unlink()
-    click.echo(f"deleted the simulated data in {shown_path(layout.root)}")
+    say("demo", f"deleted the simulated data in {shown_path(layout.root)}")
 
 
 def _forget_hand_kept(layout: Layout) -> None:
@@ -93,15 +94,16 @@ def _simulated(settings: Settings, clock: Clock) -> None:
             "name a later instant, or begin again after `recoup-warehouse demo --forget`"
         )
     times = poll_times(world.started_at, last_poll_at, now)
-    click.echo(
+    say(
+        "demo",
         "RECOUP_API_KEY is not set, so this polls a SIMULATED Recoup API on this machine: "
         f"made-up tasks and runs, {count(len(times), 'poll')} from {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d %H:%M}. "
-        "Set the key (see .env.example) to poll your own tasks."
+        "Set the key (see .env.example) to poll your own tasks.",
     )
     with working("starting the simulated API") as steps:
         failed = _poll_and_publish(settings, world, times, steps)
     if failed:
-        click.echo(f"{count(failed, 'poll')} failed on the way, as the simulated API did not answer for half a day.")
+        say("demo", f"{count(failed, 'poll')} failed on the way, as the simulated API did not answer for half a day.")
 
 
 def _poll_and_publish(settings: Settings, world: World, times: list[datetime], steps: Steps) -> int:

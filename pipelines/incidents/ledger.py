@@ -14,7 +14,7 @@ from pipelines.database.sql_text import statement
 from pipelines.incidents.limits import Limits
 from pipelines.incidents.messages import body_of
 from pipelines.incidents.observe import Observation
-from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE, Layout
+from pipelines.paths import PRIVATE_FILE_MODE, Layout
 from pipelines.transform.checks import CheckResult
 
 LOCK_WAIT_SECONDS = 30
@@ -24,7 +24,7 @@ LOCK_WAIT_SECONDS = 30
 def open_ledger(layout: Layout) -> Iterator[sqlite3.Connection]:
     """Open the ledger, made where it is missing. Raises sqlite3.Error when it cannot be opened."""
     path = layout.incident_ledger
-    path.parent.mkdir(parents=True, mode=PRIVATE_DIR_MODE, exist_ok=True)
+    layout.prepare()
     with closing(sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)) as con:
         path.chmod(PRIVATE_FILE_MODE)
         con.row_factory = sqlite3.Row

@@ -62,7 +62,7 @@ def deliver(layout: Layout, sinks: Mapping[str, Send], clock: Clock) -> Delivere
 
 @contextmanager
 def _alone(layout: Layout) -> Iterator[bool]:
-    layout.incidents.mkdir(parents=True, exist_ok=True)
+    layout.prepare()
     descriptor = os.open(layout.incidents / "outbox.lock", os.O_RDWR | os.O_CREAT, PRIVATE_FILE_MODE)
     try:
         yield _locks(descriptor)

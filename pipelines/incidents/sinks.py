@@ -50,9 +50,9 @@ def _sink(entry: str, position: int) -> Send:
                 f"{where}: write smtp://user:password@host:587?from=a@b.example&to=c@d.example,e@f.example"
             )
         return lambda message: _mail(url, message)
-    if url.scheme == "file" and url.path:
+    if url.scheme == "file" and url.path.startswith("/"):
         return lambda message: _append(Path(unquote(url.path)), message)
-    if url.scheme == "command" and url.path:
+    if url.scheme == "command" and url.path.startswith("/"):
         return lambda message: _call(unquote(url.path), message)
     forms = "https://, smtp://, smtps://, file:/ or command:/"
     raise BadSettings(f"{where} is no sink: entries begin with {forms}, with a space between them")

@@ -3,15 +3,15 @@
 Nothing here fails a build or a night: what cannot be noted or told is said in one line, and stays due.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
 
 from pipelines.clock import Clock
+from pipelines.console.log import warn
 from pipelines.database.connection import Connection, Warehouse, insert_rows
-from pipelines.errors import RecoupError
+from pipelines.errors import BadSettings, RecoupError
 from pipelines.incidents.ledger import count_failed_nights, keep_checks, open_ledger, open_subjects, record, transaction
 from pipelines.incidents.limits import read_limits
 from pipelines.incidents.observe import (
@@ -29,7 +29,6 @@ from pipelines.incidents.sinks import sinks_of
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
 
-LOG = logging.getLogger("recoup_warehouse")
 HEARTBEAT_SECONDS = 10
 
 
@@ -53,8 +52,16 @@ def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
 
 def note_night(settings: Settings, clock: Clock, *, error: Exception | None, checks: Sequence[CheckResult]) -> None:
     """Note how a night went, with the checks as far as it got; send what is due, and call the watchdog."""
+    is_refused = isinstance(error, BadSettings) and not settings.layout.is_there
+    if not is_refused:  # a night that ends before its first step makes no warehouse
+        _note_night(settings, clock, error, checks)
+        tell(settings, clock)
+    beat(settings, "/fail" if error is not None else "")
+
+
+def _note_night(settings: Settings, clock: Clock, error: Exception | None, checks: Sequence[CheckResult]) -> None:
     with _without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
-        limits, sinks = read_limits(settings.incident_limits_file), list(sinks_of(settings))
+        limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         told = _words(error) if error is not None else None
         kinds = (*NIGHT_KINDS, *STATE_KINDS)
         with transaction(ledger):
@@ -62,8 +69,6 @@ def note_night(settings: Settings, clock: Clock, *, error: Exception | None, che
             nights = count_failed_nights(ledger, has_failed=error is not None)
             seen = [*observe_night(nights, told, checks), *observe_state(settings.layout, clock())]
             record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
-    tell(settings, clock)
-    beat(settings, "/fail" if error is not None else "")
 
 
 def _note(
@@ -74,7 +79,7 @@ def _note(
     more: Sequence[Observation] = (),
     more_kinds: Sequence[str] = (),
 ) -> None:
-    limits, sinks = read_limits(settings.incident_limits_file), list(sinks_of(settings))
+    limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
     with open_ledger(settings.layout) as ledger:
         seen = observe(con, kinds, open_subjects(ledger))
         with transaction(ledger):
@@ -87,7 +92,7 @@ def tell(settings: Settings, clock: Clock) -> Delivered:
     with _without_failing("messages were not sent"):
         done = deliver(settings.layout, sinks_of(settings), clock)
         for fault in done.faults:
-            LOG.warning("an incident was not told yet, %s; it is tried again", fault)
+            warn("not_told", f"a message was not taken yet, {fault}; it is tried again")
     return done
 
 
@@ -98,7 +103,7 @@ def beat(settings: Settings, what: str) -> None:
     with _without_failing("the heartbeat was not called"):
         answer = httpx.get(settings.heartbeat_url.get_secret_value().rstrip("/") + what, timeout=HEARTBEAT_SECONDS)
         if not answer.is_success:
-            LOG.warning("the heartbeat's address answered %s", answer.status_code)
+            warn("heartbeat", f"the heartbeat's address answered {answer.status_code}")
 
 
 @contextmanager
@@ -106,10 +111,10 @@ def _without_failing(what: str) -> Iterator[None]:
     try:
         yield
     except RecoupError as error:
-        LOG.warning("%s: %s", what, error)
+        warn("not_noted", f"{what}: {error}")
     except Exception as error:
         # The words of a library may hold an address with a key in it.
-        LOG.warning("%s (%s); `recoup-warehouse doctor` says more", what, type(error).__name__)
+        warn("not_noted", f"{what} ({type(error).__name__}); `recoup-warehouse doctor` says more")
 
 
 def _words(error: Exception) -> str:

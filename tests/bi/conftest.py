@@ -33,7 +33,7 @@ class Place:
         done = subprocess.run(
             [str(part) for part in command],
             cwd=self.folder,
-            env=os.environ | environment,
+            env=os.environ | {"RECOUP_HOME": str(self.folder)} | environment,
             capture_output=True,
             text=True,
             timeout=300,

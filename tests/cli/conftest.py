@@ -6,9 +6,7 @@ Shared by all modules of tests/cli.
 import contextlib
 import fcntl
 import io
-import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +18,11 @@ from tests.support import bodies
 BODY_TIME = "2026-08-20T12:00:00Z"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_settings() -> Iterator[None]:
-    """No RECOUP_ variable of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("RECOUP_")]:
-            patch.delenv(name)
-        yield
-
-
 @pytest.fixture(autouse=True)
 def own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder without .env, in which `warehouse/` is the test's own."""
+    """A folder without .env, which is the home, so that `warehouse/` in it is the test's own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
     return tmp_path
 
 
@@ -62,6 +52,7 @@ def _publish_in(folder: Path) -> str:
     told = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
         patch.chdir(folder)
+        patch.setenv("RECOUP_HOME", str(folder))
         path = save_body(folder)
         assert run("poll", "--load", str(path), "--at", BODY_TIME) == 0
         assert run("build", "--at", BODY_TIME) == 0

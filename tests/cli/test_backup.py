@@ -40,6 +40,6 @@ def test_a_warehouse_in_use_is_not_restored_into(capsys: pytest.CaptureFixture[s
 def test_a_folder_without_a_backup_is_named(own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("restore", "nothing") == 2
     assert "nothing holds no backup" in capsys.readouterr().err
-    assert run("backup", "safe") == 2
-    assert "holds no archive yet" in capsys.readouterr().err
+    assert run("backup", "safe") == 10
+    assert "there is no warehouse in" in capsys.readouterr().err
     assert not (own_folder / "safe").exists()

@@ -159,7 +159,9 @@ def test_what_cannot_be_reached_is_said_and_stays_due(tmp_path: Path, sink: str)
         assert [tuple(row) for row in con.execute("select attempt_count, delivered_at from messages")] == [(1, None)]
 
 
-@pytest.mark.parametrize("entry", ["htp://x", "http://far.example/hook", "smtp://host", "file:", "just-words"])
+@pytest.mark.parametrize(
+    "entry", ["htp://x", "http://far.example/hook", "smtp://host", "file:", "file:told", "command:say", "just-words"]
+)
 def test_an_unknown_sink_is_named_by_its_place_and_never_by_its_value(tmp_path: Path, entry: str) -> None:
     settings = Settings.load(warehouse_dir=tmp_path, incident_sinks=f"file:{tmp_path}/a {entry}?token=hush-hush")
     with pytest.raises(BadSettings, match="RECOUP_INCIDENT_SINKS, entry 2") as raised:

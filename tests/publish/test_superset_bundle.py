@@ -13,6 +13,7 @@ import yaml
 
 from pipelines.cli import main as cli
 from pipelines.errors import BadModel
+from pipelines.paths import Layout
 from pipelines.publish import superset_bundle
 from pipelines.publish.superset_bundle import bundle, write_bundle
 from pipelines.transform.load_models import load_models
@@ -98,6 +99,7 @@ def test_the_command_writes_a_zip_for_this_warehouse(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RECOUP_WAREHOUSE_DIR", str(tmp_path / "warehouse"))
+    Layout(tmp_path / "warehouse").prepare()
     assert cli.run(["export", "--format", "superset", "--out", str(tmp_path / "recoup.zip")]) == 0
     assert "charts over" in capsys.readouterr().out
     with zipfile.ZipFile(tmp_path / "recoup.zip") as archive:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_new_warehouse, settings_of_a_warehouse
+from pipelines.console.log import say, warn
 from pipelines.errors import ArchiveDamaged, BadSettings
 
 if TYPE_CHECKING:
@@ -33,14 +35,12 @@ def backup(folder: Path) -> None:
     from pipelines.console.number_format import count, shown_path
     from pipelines.console.progress import working
     from pipelines.paths import Layout
-    from pipelines.settings import Settings
 
-    layout = Settings.load().layout
-    if not layout.archive.exists():
-        raise BadSettings(f"{shown_path(layout.root)} holds no archive yet; set RECOUP_WAREHOUSE_DIR, or poll first")
+    layout = settings_of_a_warehouse().layout
     with working("copying polls") as steps:
         copied = copy_warehouse(layout, Layout(folder.resolve()), progress=steps.count)
-    click.echo(f"backed up {count(copied.poll_count, 'poll')}, {copied.new_count:,} of them new: {shown_path(folder)}")
+    told = f"backed up {count(copied.poll_count, 'poll')}, {copied.new_count:,} of them new: {shown_path(folder)}"
+    say("backup", told, poll_count=copied.poll_count, new_poll_count=copied.new_count)
     _tell_damage(copied)
 
 
@@ -60,9 +60,8 @@ def restore(folder: Path) -> None:
     from pipelines.console.progress import working
     from pipelines.load.rebuild import rebuild
     from pipelines.paths import Layout
-    from pipelines.settings import Settings
 
-    settings, source = Settings.load(), Layout(folder.resolve())
+    settings, source = settings_of_a_new_warehouse(), Layout(folder.resolve())
     if not source.archive.exists():
         raise BadSettings(f"{shown_path(folder)} holds no backup: there is no folder archive/ in it")
     if settings.layout.work_file.exists():
@@ -71,13 +70,14 @@ def restore(folder: Path) -> None:
     with working("copying polls") as steps:
         copied = copy_warehouse(source, settings.layout, progress=steps.count)
         rebuild(settings, progress=steps.count)
-    click.echo(f"restored {count(copied.poll_count, 'poll')}; next: recoup-warehouse publish")
+    told = f"restored {count(copied.poll_count, 'poll')}; next: recoup-warehouse publish"
+    say("restore", told, poll_count=copied.poll_count)
     _tell_damage(copied)
 
 
 def _tell_damage(copied: "Copied") -> None:
     for what in copied.damaged[1:]:
-        click.echo(f"  {what}", err=True)
+        warn("damaged", f"  {what}")
     if copied.damaged:
         raise ArchiveDamaged(f"without {len(copied.damaged)} of the polls: {copied.damaged[0]}")
 

@@ -5,6 +5,7 @@ What the simulated API does belongs to pipelines/simulator/.
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_new_warehouse
 from pipelines.cli.commands.options import AT
 from pipelines.clock import Clock
 
@@ -25,9 +26,8 @@ def demo(forget: bool, clock: Clock) -> None:
     carry on from there to now. With a key: one `nightly` against the real API.
     """
     from pipelines.demo import run as demonstration
-    from pipelines.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_a_new_warehouse()
     if forget:
         demonstration.forget(settings)
     else:
@@ -77,9 +77,8 @@ def dev(ctx: click.Context, port: int) -> None:
     demo, served for as long as the UI runs.
     """
     from pipelines.cli.dev_server import serve_dagster
-    from pipelines.settings import Settings
 
-    ctx.exit(serve_dagster(Settings.load(), port))
+    ctx.exit(serve_dagster(settings_of_a_new_warehouse(), port))
 
 
 COMMANDS = (demo, simulate, dev)

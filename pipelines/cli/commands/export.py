@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.console.log import say
+
 if TYPE_CHECKING:
     from pipelines.paths import Layout
 
@@ -42,9 +45,7 @@ def export(file_format: str, out: Path, account: str | None) -> None:
     Parquet: one folder per table, and in it one per day (`date=2026-08-20/`) where the table has days. All of one
     snapshot; readers see the old export or the new one, never half of one. Superset: see docs/bi/superset/README.md.
     """
-    from pipelines.settings import Settings
-
-    layout = Settings.load().layout
+    layout = settings_of_a_warehouse().layout
     if file_format == "duckdb" and not account:
         raise click.UsageError("--format duckdb needs --account ID; the whole copy is `current` itself")
     if file_format == "superset" and account:
@@ -66,7 +67,8 @@ def _export_parquet(layout: "Layout", out: Path) -> None:
         written = export_parquet(layout, out, progress=steps.count)
     rows = sum(written.row_counts.values())
     tables = count(len(written.row_counts), "table")
-    click.echo(f"exported snapshot {written.snapshot_number}: {shown_path(written.folder)} ({tables}, {rows:,} rows)")
+    told = f"exported snapshot {written.snapshot_number}: {shown_path(written.folder)} ({tables}, {rows:,} rows)"
+    say("export", told, snapshot=written.snapshot_number, row_count=rows)
 
 
 def _export_account(layout: "Layout", file_format: str, account: str, out: Path) -> None:
@@ -76,7 +78,7 @@ def _export_account(layout: "Layout", file_format: str, account: str, out: Path)
     written_by = export_account_parquet if file_format == "parquet" else export_account
     copy = written_by(layout, account, out)
     what = f"{count(copy.task_count, 'task')}, {count(copy.run_count, 'run')}"
-    click.echo(f"wrote {shown_path(copy.path)}: {what} of this account, searched for ids of others")
+    say("export", f"wrote {shown_path(copy.path)}: {what} of this account, searched for ids of others")
 
 
 def _export_superset(layout: "Layout", out: Path) -> None:
@@ -87,9 +89,8 @@ def _export_superset(layout: "Layout", out: Path) -> None:
     files = bundle(load_models(), layout.published_file)
     write_bundle(files, out)
     charts = count(sum(name.startswith("charts/") for name in files), "chart")
-    click.echo(
-        f"wrote {shown_path(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md"
-    )
+    told = f"wrote {shown_path(out.absolute())}: {charts} over {layout.published_file}; see docs/bi/superset/README.md"
+    say("export", told)
 
 
 COMMANDS = (export,)

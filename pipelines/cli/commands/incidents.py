@@ -2,6 +2,9 @@
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.console.log import say
+
 
 @click.command()
 @click.option("--all", "shows_all", is_flag=True, help="Those that are over, too; the newest fifty.")
@@ -19,9 +22,8 @@ def incidents(shows_all: bool) -> None:
     from pipelines.clock import utc_now
     from pipelines.incidents.ledger import newest
     from pipelines.incidents.watch import tell
-    from pipelines.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_a_warehouse()
     found = newest(settings.layout, are_open_only=not shows_all)
     for one in found:
         until = f" to {one['closed_at'][:16]}" if one["closed_at"] else ""
@@ -31,7 +33,7 @@ def incidents(shows_all: bool) -> None:
         click.echo("nothing is wrong, as far as the last look could tell" if not shows_all else "there was none yet")
     sent = tell(settings, utc_now).sent_count
     if sent:
-        click.echo(f"sent {sent} messages that were still due")
+        say("told", f"sent {sent} messages that were still due", message_count=sent)
 
 
 COMMANDS = (incidents,)

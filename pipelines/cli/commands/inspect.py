@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
 from pipelines.errors import RecoupError
 
 REFUSED = '`recoup-warehouse query "show all tables"` lists the tables'
@@ -50,10 +51,9 @@ def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
 
     from pipelines.console.result_format import print_result, printable
     from pipelines.database.sandbox import ask, sandboxed
-    from pipelines.settings import Settings
 
     text = sys.stdin.read() if sql == "-" else sql
-    with sandboxed(Settings.load().layout, files) as con:
+    with sandboxed(settings_of_a_warehouse().layout, files) as con:
         try:
             print_result(ask(con, text), output_format, sys.stdout)
         except duckdb.Error as error:
@@ -71,9 +71,8 @@ def summary() -> None:
       recoup-warehouse summary
     """
     from pipelines.console.summary import print_summary
-    from pipelines.settings import Settings
 
-    print_summary(Settings.load())
+    print_summary(settings_of_a_warehouse())
 
 
 @click.command()

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_new_warehouse, settings_of_a_warehouse
 from pipelines.cli.commands.options import AT
 from pipelines.clock import Clock, utc_now
+from pipelines.console.log import say, warn
 from pipelines.console.number_format import count, shown_path
 
 if TYPE_CHECKING:
     from pipelines.load.poll_rows import PollSummary
     from pipelines.publish.snapshots import Snapshot
     from pipelines.transform.checks import CheckResult
+
+TOLD_OF_A_POLL = (
+    "poll_id", "status", "source", "task_count", "run_count", "new_task_count", "new_run_count", "missing_run_count",
+    "quarantined_count", "request_count", "unanswered_account_count",
+)  # fmt: skip
 
 
 @click.command()
@@ -48,11 +55,10 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
     from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
     from pipelines.ingest import poll as polling
-    from pipelines.settings import Settings
 
     if more_files and not load_files:
         raise click.UsageError("files are read only after --load")
-    settings = Settings.load()
+    settings = settings_of_a_new_warehouse()
     with working("asking the API") as steps:
         options: dict[str, Any] = {"clock": clock, "accept_deletions": accept_deletions, "progress": steps.count}
         if load_files:
@@ -75,11 +81,13 @@ def build(clock: Clock) -> None:
     """
     from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
-    from pipelines.settings import Settings
 
     with working("building") as steps:
-        report, results = steps_of_the_night.build_and_check(Settings.load(), clock=clock, progress=steps.count)
-    click.echo(f"built {len(report.seconds)} marts with {sum(report.row_counts.values()):,} rows")
+        report, results = steps_of_the_night.build_and_check(
+            settings_of_a_warehouse(), clock=clock, progress=steps.count
+        )
+    rows = sum(report.row_counts.values())
+    say("build", f"built {len(report.seconds)} marts with {rows:,} rows", row_count=rows)
     tell_checks(results)
 
 
@@ -98,13 +106,12 @@ def publish() -> None:
     from pipelines.console.progress import working
     from pipelines.report import write_report
     from pipelines.report.publish_hook import ReportAttachment
-    from pipelines.settings import Settings
     from pipelines.transform.load_models import load_models
 
     report = ReportAttachment(write_report)
     with working("publishing"):
         snapshot = steps_of_the_night.check_and_publish(
-            Settings.load(), clock=utc_now, models=load_models(), report=report
+            settings_of_a_warehouse(), clock=utc_now, models=load_models(), report=report
         )
     report.raise_failure()
     tell_snapshot(snapshot)
@@ -122,9 +129,8 @@ def nightly(clock: Clock) -> None:
     """
     from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
-    from pipelines.settings import Settings
 
-    settings = Settings.load()
+    settings = settings_of_a_new_warehouse()
     with working("asking the API") as steps:
         report = steps_of_the_night.nightly(settings, clock=clock, progress=steps.count)
     tell_poll(report.poll)
@@ -152,13 +158,13 @@ def rebuild(accept_loss: bool) -> None:
     """
     from pipelines.console.progress import working
     from pipelines.load import rebuild as rebuilding
-    from pipelines.settings import Settings
 
     with working("reading the archive") as steps:
-        rebuilt = rebuilding.rebuild(Settings.load(), accept_loss=accept_loss, progress=steps.count)
+        rebuilt = rebuilding.rebuild(settings_of_a_warehouse(), accept_loss=accept_loss, progress=steps.count)
     for lost in rebuilt.lost:
-        click.echo(f"  lost: {lost}", err=True)
-    click.echo(f"rebuilt from {count(rebuilt.poll_count - len(rebuilt.lost), 'poll')}; next: recoup-warehouse publish")
+        warn("lost", f"  lost: {lost}")
+    kept = rebuilt.poll_count - len(rebuilt.lost)
+    say("rebuild", f"rebuilt from {count(kept, 'poll')}; next: recoup-warehouse publish", poll_count=kept)
 
 
 def tell_poll(summary: "PollSummary") -> None:
@@ -166,25 +172,29 @@ def tell_poll(summary: "PollSummary") -> None:
     from pipelines.console.result_format import printable
     from pipelines.ingest.poll_words import headline, warnings
 
-    click.echo(printable(headline(summary)))
+    facts = {name: getattr(summary, name) for name in TOLD_OF_A_POLL}
+    say("poll", printable(headline(summary)), **facts)
     for warning in warnings(summary):
-        click.echo(f"  {printable(warning)}", err=True)
+        warn("poll", f"  {printable(warning)}", poll_id=summary.poll_id)
 
 
 def tell_checks(results: Sequence["CheckResult"]) -> None:
     """Say how many checks passed, and name those that only warn."""
     failed = [result for result in results if not result.passed]
-    click.echo(f"checks: {len(results) - len(failed):,} of {len(results):,} passed")
+    passed = len(results) - len(failed)
+    say("checks", f"checks: {passed:,} of {len(results):,} passed", passed_count=passed, check_count=len(results))
     for result in failed:
         schema, table = result.asset
-        click.echo(f"  {result.severity}: {schema}.{table} {result.name}: {result.description}", err=True)
+        told = f"  {result.severity}: {schema}.{table} {result.name}: {result.description}"
+        warn("check", told, relation=f"{schema}.{table}", check=result.name, failing_count=result.failing_count)
 
 
 def tell_snapshot(snapshot: "Snapshot") -> None:
     """Say what readers open now."""
     current = snapshot.path.parents[2] / "current" / snapshot.path.name
     rows = sum(snapshot.row_counts.values())
-    click.echo(f"published snapshot {snapshot.number}: {shown_path(current)} ({rows:,} rows)")
+    told = f"published snapshot {snapshot.number}: {shown_path(current)} ({rows:,} rows)"
+    say("publish", told, snapshot=snapshot.number, row_count=rows, bytes=snapshot.bytes)
 
 
 COMMANDS = (poll, build, publish, nightly, rebuild)

@@ -2,6 +2,9 @@
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.console.log import warn
+
 
 @click.command()
 @click.option("--open", "is_opened", is_flag=True, help="Open it in the browser, too.")
@@ -20,14 +23,13 @@ def report(is_opened: bool) -> None:
     from pipelines.console.number_format import shown_path
     from pipelines.errors import NothingPublished
     from pipelines.report.publish_hook import REPORT_NAME
-    from pipelines.settings import Settings
 
-    page = Settings.load().layout.current / REPORT_NAME
+    page = settings_of_a_warehouse().layout.current / REPORT_NAME
     if not page.exists():
         raise NothingPublished(f"there is no report at {shown_path(page)} yet; run `recoup-warehouse publish` first")
     click.echo(shown_path(page))
     if is_opened and not webbrowser.open(page.resolve().as_uri()):
-        click.echo("no browser was found on this machine; copy the page to one that has one", err=True)
+        warn("report", "no browser was found on this machine; copy the page to one that has one")
 
 
 @click.command()
@@ -56,9 +58,8 @@ def digest(form: str, link: str | None) -> None:
     from pipelines.database.connection import open_published
     from pipelines.report.digest import Form
     from pipelines.report.digest import digest as written
-    from pipelines.settings import Settings
 
-    con = open_published(Settings.load().layout)
+    con = open_published(settings_of_a_warehouse().layout)
     try:
         click.echo(written(con, cast("Form", form), link), nl=False)
     finally:

@@ -2,6 +2,9 @@
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.console.log import say
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 lets others in.")
@@ -18,10 +21,9 @@ def serve(host: str, port: int) -> None:
     See docs/bi/http.md.
     """
     from pipelines.publish.http_copies import POINTER, serve_copies
-    from pipelines.settings import Settings
 
-    settings = Settings.load()
-    click.echo(f"published copies at http://{host}:{port}{POINTER} until Ctrl-C")
+    settings = settings_of_a_warehouse()
+    say("serve", f"published copies at http://{host}:{port}{POINTER} until Ctrl-C", host=host, port=port)
     serve_copies(settings.layout, host, port, settings.serve_token.get_secret_value() if settings.serve_token else None)
 
 

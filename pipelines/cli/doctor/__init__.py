@@ -21,10 +21,18 @@ from pipelines.cli.doctor.finding import LEVELS, Finding, Level
 from pipelines.cli.doctor.history import examine_history
 from pipelines.cli.doctor.incidents import examine_incidents
 from pipelines.cli.doctor.machine import examine_copy, examine_machine
-from pipelines.cli.doctor.settings_and_api import examine_account_names, examine_api, examine_budgets, examine_settings
+from pipelines.cli.doctor.settings_and_api import (
+    examine_account_names,
+    examine_api,
+    examine_budgets,
+    examine_settings,
+    set_variables,
+)
 from pipelines.clock import Clock, utc_now
+from pipelines.console.log import is_quiet
 from pipelines.console.result_format import printable
 from pipelines.errors import BadSettings, RecoupError
+from pipelines.home import find_home
 from pipelines.ingest.simulated_marker import read_world
 from pipelines.machine_faults import in_words
 from pipelines.settings import Settings
@@ -72,7 +80,7 @@ def examine(clock: Clock = utc_now, *, is_deep: bool = False, as_json: bool = Fa
     found: list[Finding] = []
     for finding in findings(clock, is_deep=is_deep):
         found.append(finding)
-        if not as_json:
+        if not as_json and not (is_quiet() and finding.level == "ok"):
             _show(finding)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found], indent=2))
@@ -87,7 +95,9 @@ def _show(finding: Finding) -> None:
 
 def _warehouse(settings: Settings) -> Finding:
     root = settings.layout.root
-    if not root.exists():
-        return Finding("ok", "warehouse", f"{root} will be made by the first command that writes")
+    origin = set_variables(find_home().env_file).get("RECOUP_WAREHOUSE_DIR", "by default")
+    where = f"{root} (RECOUP_WAREHOUSE_DIR {origin})"
+    if not settings.layout.is_there:
+        return Finding("ok", "warehouse", f"none yet; the first command that writes makes it in {where}")
     holds = "simulated data of the demo" if read_world(settings.layout) else "data of your own"
-    return Finding("ok", "warehouse", f"{root}, for {holds}")
+    return Finding("ok", "warehouse", f"{where}, for {holds}")

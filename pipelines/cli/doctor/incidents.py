@@ -18,7 +18,7 @@ from pipelines.settings import Settings
 def examine_incidents(settings: Settings) -> Iterator[Finding]:
     """Tell what is open, and whether somebody would hear of it."""
     try:
-        read_limits(settings.incident_limits_file)
+        read_limits(settings.incident_limits_path)
         sinks = sinks_of(settings)
     except BadSettings as error:
         yield Finding("fail", "incidents", str(error))

@@ -18,6 +18,7 @@ from pipelines.clock import Clock
 from pipelines.console.number_format import count, shown_path, span
 from pipelines.demo.simulated_api import KEY
 from pipelines.errors import BadSettings, RecoupError
+from pipelines.home import DOTENV, HOME, find_home
 from pipelines.ingest.clock_check import MOST_AHEAD, WORTH_TELLING, clock_skew
 from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
@@ -26,7 +27,6 @@ from pipelines.transform.account_names import read_account_names
 from pipelines.transform.budgets import read_budgets
 
 PREFIX = "RECOUP_"
-DOTENV = Path(".env")
 
 
 def known_variables() -> list[str]:
@@ -34,9 +34,9 @@ def known_variables() -> list[str]:
     return [PREFIX + name.upper() for name in Settings.model_fields]
 
 
-def set_variables() -> dict[str, str]:
+def set_variables(env_file: Path | None) -> dict[str, str]:
     """Map each RECOUP_ variable that is set to where: the environment wins over .env."""
-    in_file = dict.fromkeys(dotenv_values(DOTENV), ".env") if DOTENV.is_file() else {}
+    in_file = dict.fromkeys(dotenv_values(env_file), ".env") if env_file else {}
     in_environment = dict.fromkeys(os.environ, "environment")
     origins = {name.upper(): source for name, source in (in_file | in_environment).items()}
     return {name: source for name, source in sorted(origins.items()) if name.startswith(PREFIX)}
@@ -44,20 +44,30 @@ def set_variables() -> dict[str, str]:
 
 def examine_settings() -> Iterator[Finding]:
     """Tell where settings come from, and name variables that nobody reads."""
-    origins, known = set_variables(), known_variables()
+    try:
+        home = find_home()
+    except BadSettings:
+        return  # told by whoever loaded the settings
+    origins, known = set_variables(home.env_file), known_variables()
     named = [f"{name} ({source})" for name, source in origins.items() if name in known]
     yield Finding("ok", "settings", ", ".join(named) + " set, the rest default" if named else "all default")
-    # A command started in another folder reads another .env, or none, and then means another warehouse.
-    where = DOTENV.resolve()
-    yield Finding(
-        "ok", "settings", f"{where} was read" if DOTENV.is_file() else f"there is no {where}; nothing was read"
-    )
+    yield Finding("ok", "settings", f"home is {home.folder}: {home.why}; relative settings begin there")
+    missing = f"there is no {home.folder / DOTENV}; nothing was read"
+    yield Finding("ok", "settings", f"{home.env_file} was read" if home.env_file else missing)
     for name in origins.keys() - set(known):
         close = get_close_matches(name, known, n=1)
         advice = f"did you mean {close[0]}?" if close else "see .env.example for every variable"
         yield Finding("warn", "settings", f"{name} ({origins[name]}) is not a setting", advice)
-    if DOTENV.is_file() and "RECOUP_API_KEY" in dotenv_values(DOTENV) and DOTENV.stat().st_mode & stat.S_IRWXO:
-        yield Finding("warn", "settings", ".env holds the key and others on this machine can read it", "chmod 600 .env")
+    yield from _env_file(home.env_file)
+
+
+def _env_file(file: Path | None) -> Iterator[Finding]:
+    names = dotenv_values(file) if file else {}
+    if file and "RECOUP_API_KEY" in names and file.stat().st_mode & stat.S_IRWXO:
+        text = f"{shown_path(file)} holds the key and others on this machine can read it"
+        yield Finding("warn", "settings", text, f"chmod 600 {shown_path(file)}")
+    if names.get(HOME):
+        yield Finding("warn", "settings", f"{HOME} in {file} is not read, since the home leads to that file")
 
 
 def examine_budgets(settings: Settings) -> Finding:
