@@ -14,8 +14,17 @@ from pipelines.paths import PRIVATE_FILE_MODE
 TEMPORARY = ".tmp"
 
 
-def write_whole(path: Path, content: bytes, *, is_synced: bool = False, beside: Path | None = None) -> None:
-    """Put `content` in the place of a file, readable by its owner alone; with `is_synced`, on disk before it returns.
+def write_whole(
+    path: Path,
+    content: bytes,
+    *,
+    is_synced: bool = False,
+    beside: Path | None = None,
+    mode: int = PRIVATE_FILE_MODE,
+) -> None:
+    """Put `content` in the place of a file, readable by its owner alone unless `mode` says more.
+
+    With `is_synced` it is on disk before this returns.
 
     Until then it lies in `beside`, or in the folder of the file. A failed write leaves nothing, a killed one a file
     that ends in TEMPORARY.
@@ -26,6 +35,7 @@ def write_whole(path: Path, content: bytes, *, is_synced: bool = False, beside: 
     try:
         with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            os.fchmod(file.fileno(), mode)
         if is_synced:
             sync(temporary)
         temporary.replace(path)

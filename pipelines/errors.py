@@ -72,7 +72,7 @@ class PublishRefused(RecoupError):
 
 
 class NothingPublished(RecoupError):
-    """There is no published file to read yet."""
+    """There is no warehouse here, or no published file in it to read yet."""
 
     exit_code = 10
 

@@ -88,6 +88,8 @@ class Settings(SettingsOfTheLog):
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
     memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
     incident_limits_file: Path | None = None
+    digest: Literal["off", "daily"] = "off"
+    metrics_file: Path | None = None
 
     schedules: bool = False
     nightly_at: str = Field(default="02:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
@@ -117,6 +119,7 @@ class Settings(SettingsOfTheLog):
         "nightly_timezone",
         "incident_sinks",
         "incident_limits_file",
+        "metrics_file",
         "heartbeat_url",
         mode="before",
     )
@@ -146,6 +149,13 @@ class Settings(SettingsOfTheLog):
             raise ValueError("must lie in folders whose names have none of * ? [ ] { } and no control characters")
         return value
 
+    @field_validator("metrics_file")
+    @classmethod
+    def _as_collected(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError("must end with .prom, since node_exporter reads no other file")
+        return value
+
     @field_validator("reporting_timezone", "nightly_timezone")
     @classmethod
     def _known_zone(cls, value: str | None) -> str | None:
@@ -169,6 +179,11 @@ class Settings(SettingsOfTheLog):
     def incident_limits_path(self) -> Path | None:
         """The user's own file of limits, absolute."""
         return self._at_home(self.incident_limits_file) if self.incident_limits_file else None
+
+    @property
+    def metrics_path(self) -> Path | None:
+        """The file of figures for a monitor, absolute."""
+        return self._at_home(self.metrics_file) if self.metrics_file else None
 
     def _at_home(self, path: Path) -> Path:
         """Resolve a setting's path: relative ones against the home, never against the current folder."""

@@ -7,12 +7,12 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pipelines.database.sql_text import statement
 from pipelines.incidents.limits import Limits
-from pipelines.incidents.messages import body_of
+from pipelines.incidents.messages import body_of, body_of_digest
 from pipelines.incidents.observe import Observation
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
 from pipelines.transform.checks import CheckResult
@@ -91,12 +91,34 @@ def keep_checks(con: sqlite3.Connection, checks: Sequence[CheckResult], now: dat
     )
 
 
-def count_failed_nights(con: sqlite3.Connection, *, has_failed: bool) -> int:
+def count_failed_nights(con: sqlite3.Connection, *, has_failed: bool, now: datetime) -> int:
     """Count the nights that failed one after the other, this one included."""
     row = con.execute("select value from facts where name = 'failed_nights'").fetchone()
     nights = (int(row["value"]) if row else 0) + 1 if has_failed else 0
     con.execute("insert or replace into facts values ('failed_nights', ?)", [str(nights)])
+    if not has_failed:
+        con.execute("insert or replace into facts values ('last_good_night_at', ?)", [now.isoformat()])
     return nights
+
+
+def last_good_night(layout: Layout) -> datetime | None:
+    """Return when the last good night ended; None when none is known."""
+    if not layout.incident_ledger.exists():
+        return None
+    with open_ledger(layout) as con:
+        row = con.execute("select value from facts where name = 'last_good_night_at'").fetchone()
+    return datetime.fromisoformat(row["value"]) if row else None
+
+
+def announce_digest(con: sqlite3.Connection, day: date, text: str, sinks: Sequence[str], now: datetime) -> None:
+    """Put the digest of a day into the outbox, once for each sink however often it is asked for."""
+    for sink in sinks:
+        key = f"digest-{day}-{sink}"
+        con.execute(
+            "insert or ignore into messages (message_key, incident_id, event, sink, body, created_at, next_try_at) "
+            "values (?, '', 'digest', ?, ?, ?, ?)",
+            [key, sink, body_of_digest(day, text, key), now.isoformat(), now.isoformat()],
+        )
 
 
 def _open(con: sqlite3.Connection) -> list[sqlite3.Row]:

@@ -1,10 +1,11 @@
-"""What a message about an incident says: one JSON object with a text that people and Slack-like receivers read.
+"""What a message says: one JSON object with a text that people and Slack-like receivers read.
 
 Its parts come from counts, titles and normalised error messages; prompts, payloads and outputs never reach a mart.
 """
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 LONGEST_TEXT = 2000
@@ -30,6 +31,12 @@ def body_of(incident: Mapping[str, Any], event: str, key: str, limit: float | No
         | facts
         | {"text": text_of(incident, event)}
     )
+
+
+def body_of_digest(day: date, text: str, key: str) -> str:
+    """Return the JSON text of a day's digest."""
+    line = f"[recoup] digest of {day}"
+    return json.dumps({"key": key, "event": "digest", "subject_line": line, "day": day.isoformat(), "text": text})
 
 
 def subject_line(incident: Mapping[str, Any], event: str) -> str:

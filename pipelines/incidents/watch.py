@@ -4,15 +4,25 @@ Nothing here fails a build or a night: what cannot be noted or told is said in o
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from zoneinfo import ZoneInfo
 
 import httpx
 
 from pipelines.clock import Clock
 from pipelines.console.log import warn
-from pipelines.database.connection import Connection, Warehouse, insert_rows
+from pipelines.database.connection import Connection, Warehouse, insert_rows, open_published
 from pipelines.errors import BadSettings, RecoupError
-from pipelines.incidents.ledger import count_failed_nights, keep_checks, open_ledger, open_subjects, record, transaction
+from pipelines.incidents.figures import write_figures
+from pipelines.incidents.ledger import (
+    announce_digest,
+    count_failed_nights,
+    keep_checks,
+    open_ledger,
+    open_subjects,
+    record,
+    transaction,
+)
 from pipelines.incidents.limits import read_limits
 from pipelines.incidents.observe import (
     BUILD_KINDS,
@@ -26,6 +36,7 @@ from pipelines.incidents.observe import (
 )
 from pipelines.incidents.outbox import Delivered, deliver
 from pipelines.incidents.sinks import sinks_of
+from pipelines.report.digest import digest
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
 
@@ -36,7 +47,7 @@ def note_poll(settings: Settings, clock: Clock) -> None:
     """Note whether polls bring something, and the state of copy and disk; send what is due."""
     with _without_failing("incidents were not noted"), Warehouse.of(settings).write() as con:
         _note(con, settings, clock, POLL_KINDS, [*observe_state(settings.layout, clock())], STATE_KINDS)
-    tell(settings, clock)
+    _tell_all(settings, clock)
 
 
 def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
@@ -55,7 +66,9 @@ def note_night(settings: Settings, clock: Clock, *, error: Exception | None, che
     is_refused = isinstance(error, BadSettings) and not settings.layout.is_there
     if not is_refused:  # a night that ends before its first step makes no warehouse
         _note_night(settings, clock, error, checks)
-        tell(settings, clock)
+        if error is None and settings.digest == "daily":
+            _note_digest(settings, clock)
+        _tell_all(settings, clock)
     beat(settings, "/fail" if error is not None else "")
 
 
@@ -66,9 +79,24 @@ def _note_night(settings: Settings, clock: Clock, error: Exception | None, check
         kinds = (*NIGHT_KINDS, *STATE_KINDS)
         with transaction(ledger):
             keep_checks(ledger, checks, clock())
-            nights = count_failed_nights(ledger, has_failed=error is not None)
+            nights = count_failed_nights(ledger, has_failed=error is not None, now=clock())
             seen = [*observe_night(nights, told, checks), *observe_state(settings.layout, clock())]
             record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
+
+
+def _note_digest(settings: Settings, clock: Clock) -> None:
+    with _without_failing("the digest was not noted"), open_ledger(settings.layout) as ledger:
+        with closing(open_published(settings.layout)) as con:
+            text = digest(con, "text")
+        day = clock().astimezone(ZoneInfo(settings.reporting_timezone)).date()
+        with transaction(ledger):
+            announce_digest(ledger, day, text, list(sinks_of(settings)), clock())
+
+
+def _tell_all(settings: Settings, clock: Clock) -> None:
+    tell(settings, clock)
+    with _without_failing("the figures for the monitor were not written"):
+        write_figures(settings, clock)
 
 
 def _note(

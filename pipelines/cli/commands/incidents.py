@@ -1,4 +1,4 @@
-"""The command that shows incidents and sends what is still to be told. What they are belongs to incidents/."""
+"""The commands for whoever keeps it running: incidents, metrics. What they are belongs to incidents/."""
 
 import click
 
@@ -36,4 +36,21 @@ def incidents(shows_all: bool) -> None:
         say("told", f"sent {sent} messages that were still due", message_count=sent)
 
 
-COMMANDS = (incidents,)
+@click.command()
+def metrics() -> None:
+    """Print figures for a monitor, in Prometheus' text format.
+
+    \b
+    Example:
+      recoup-warehouse metrics
+
+    When the last poll, good night and publish were, open incidents by kind, coverage, sizes. RECOUP_METRICS_FILE writes
+    the same to a file after each poll and night. No names, ids or addresses are in it.
+    """
+    from pipelines.clock import utc_now
+    from pipelines.incidents.figures import figures
+
+    click.echo(figures(settings_of_a_warehouse(), utc_now), nl=False)
+
+
+COMMANDS = (incidents, metrics)
