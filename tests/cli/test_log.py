@@ -1,14 +1,13 @@
 """What commands say: quiet, as JSON, and never a secret, whoever wrote it into their words."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines.console import log
 from tests.cli.conftest import BODY_TIME, Published, run, save_body
-
-NIGHT = (["build", "--at", BODY_TIME], ["publish"])
 
 
 @pytest.fixture
@@ -20,8 +19,11 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_quiet_says_only_what_needs_a_look(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--quiet", "publish") == 0
+def test_quiet_says_only_what_needs_a_look(
+    published: Published, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    poll = ["poll", "--load", str(save_body(tmp_path)), "--at", BODY_TIME]
+    assert run("--quiet", *poll) == 0
     assert capsys.readouterr() == ("", "")
     assert run("--quiet", "query", "select 42 as n", "--format", "csv") == 0
     assert capsys.readouterr().out == "n\n42\n"
@@ -31,12 +33,13 @@ def test_quiet_says_only_what_needs_a_look(published: Published, capsys: pytest.
     assert "RECOUP_API_KEY" in err
     assert run("-q", "doctor") == 1
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {"warn", "fail"}
-    assert run("publish") == 0
-    assert "published snapshot" in capsys.readouterr().out
+    assert run(*poll) == 0
+    assert "poll succeeded" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_each_line_is_an_object_with_time_level_event_and_fields(
-    as_json: None, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+    as_json: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("poll", "--load", str(save_body(tmp_path)), "--at", BODY_TIME) == 0
     assert run("build", "--at", BODY_TIME) == 0
