@@ -46,7 +46,7 @@ TONIGHT = NOON + timedelta(hours=12)
 
 # As the command line, but DuckDB leaves every block readable, those that it does not use any more too.
 CLI_UNCOMPRESSED = """
-import duckdb, sys
+import duckdb, os, sys
 from pipelines.cli import main as cli
 
 connect = duckdb.connect
@@ -59,7 +59,10 @@ def connect_uncompressed(*arguments, **options):
 
 duckdb.connect = connect_uncompressed
 for command in sys.argv[1:]:
-    print("exit", cli.run(command.split(";")))
+    if command == "as json":
+        os.environ["RECOUP_LOG_FORMAT"] = "json"
+    else:
+        print("exit", cli.run(command.split(";")))
 """
 
 
@@ -121,10 +124,13 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
     with served(source) as origin, pytest.MonkeyPatch.context() as patch:
         settings = Settings.load(warehouse_dir=folder, api_url=origin, api_key=KEY, max_attempts=1)
         environment = {"API_URL": origin, "API_KEY": KEY, "WAREHOUSE_DIR": str(folder), "MAX_ATTEMPTS": "1"}
+        environment |= {"INCIDENT_SINKS": f"file:{folder}/told/messages", "DIGEST": "daily"}
+        environment |= {"METRICS_FILE": f"{folder}/told/figures.prom"}
         environment = os.environ | {f"RECOUP_{name}": value for name, value in environment.items()}
         polls = [f"poll;--at;2026-08-20T{hour}:00:00Z" for hour in range(13, 17)]
         commands = ["nightly;--at;2026-08-20T12:00:00Z", f"--traceback;{polls[0]}", *polls[1:]]
         commands += ["doctor", "summary", "query;--format;json;from core.quarantine", "rebuild"]
+        commands += ["as json", f"--traceback;{polls[0]}", "query;select nothing", "metrics"]
         done = subprocess.run(
             [sys.executable, "-c", CLI_UNCOMPRESSED, *commands],
             env=environment,
@@ -135,7 +141,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
         )
         told = done.stdout + done.stderr
         exits = re.findall(r"^exit (\d+)$", done.stdout, re.MULTILINE)
-        assert [int(code) for code in exits] == [0, 3, 4, 5, 0, OVERDUE, 0, 0, 0], told
+        assert [int(code) for code in exits] == [0, 3, 4, 5, 0, OVERDUE, 0, 0, 0, 0, 1, 0], told
         patch.setenv("DAGSTER_HOME", str(prepare_dagster_home(settings.layout)))
         yield Nights(settings, told + through_dagster(settings, source))
 
@@ -187,7 +193,8 @@ def test_what_people_read_of_a_scrubbed_text_remains(nights: Nights) -> None:
 def test_the_work_file_and_its_neighbours_hold_nothing_private_but_the_archive(nights: Nights) -> None:
     layout = nights.settings.layout
     files = [path for path in layout.root.rglob("*") if path.is_file() and layout.archive not in path.parents]
-    assert {layout.work_file, layout.privacy_key_file} <= set(files)
+    assert {layout.work_file, layout.privacy_key_file, layout.root / "told/figures.prom"} <= set(files)
+    assert '"event": "digest"' in (layout.root / "told/messages").read_text()
     assert {path.name: found for path in files if (found := secret_markers(path.read_bytes()))} == {}
 
 
@@ -207,6 +214,8 @@ def test_the_report_and_dagsters_storage_hold_nothing_private(nights: Nights) ->
 def test_nothing_private_is_printed_or_logged(nights: Nights) -> None:
     assert "tried once" in nights.told
     assert "Traceback" in nights.told
+    assert '"event": "poll"' in nights.told
+    assert "recoup_coverage_ratio" in nights.told
     assert secret_markers(nights.told.encode()) == set()
 
 
