@@ -2,6 +2,7 @@
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
 from pipelines.errors import BadSettings
 
 
@@ -16,8 +17,6 @@ def mcp() -> None:
     Read-only: metrics with n, bounds and completeness, and bounded SELECTs, of the newest published copy. Needs the
     extra `mcp`. See docs/bi/mcp.md.
     """
-    from pipelines.settings import Settings
-
     try:
         from pipelines.mcp.server import serve
     except ModuleNotFoundError as error:
@@ -25,7 +24,7 @@ def mcp() -> None:
             f"the package {error.name!r} is not installed; install recoup-warehouse[mcp]: "
             "`pip install 'recoup-warehouse[mcp]'`"
         ) from error
-    serve(Settings.load().layout)
+    serve(settings_of_a_warehouse().layout)
 
 
 COMMANDS = (mcp,)
