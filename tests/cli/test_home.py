@@ -19,7 +19,8 @@ from tests.cli.conftest import BODY_TIME, run, save_body
 # What each command needs of the warehouse; a new command must be put in one of these lists.
 READING = {
     "query": ["select 1"], "summary": [], "incidents": [], "metrics": [], "report": [], "digest": [],
-    "export": ["--out", "exported"], "backup": ["safe"], "serve": [], "mcp": [], "build": [], "publish": [], "rebuild": [],
+    "export": ["--out", "exported"], "backup": ["safe"], "serve": [], "mcp": [], "build": [],
+    "explain": ["marts.task_health"], "publish": [], "rebuild": [],
 }  # fmt: skip
 MAKING = {"poll", "nightly", "demo", "dev", "restore"}
 NEEDING_NONE = {"describe", "doctor", "simulate"}

@@ -72,6 +72,7 @@ class TestGoingLive:
     def settings(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         """A warehouse that can be published."""
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
         settings = Settings.load(warehouse_dir=tmp_path / "warehouse")
         settings.layout.prepare()
         with Warehouse.of(settings).write() as con:

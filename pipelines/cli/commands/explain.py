@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from pipelines.cli.chosen import settings_of_a_warehouse
+
 if TYPE_CHECKING:
     from pipelines.evidence.cell import Cell
     from pipelines.evidence.told import Told
@@ -33,10 +35,9 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
     from pipelines.database.connection import open_published
     from pipelines.evidence.cell import find_cell
     from pipelines.evidence.told import where_told
-    from pipelines.settings import Settings
     from pipelines.transform.load_models import load_models
 
-    layout = Settings.load().layout
+    layout = settings_of_a_warehouse().layout
     con = open_published(layout)
     cell = find_cell(con, load_models(), table, dict(map(_pair, values)))
     con.close()
