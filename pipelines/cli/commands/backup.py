@@ -67,6 +67,7 @@ def restore(folder: Path) -> None:
     if settings.layout.work_file.exists():
         where = shown_path(settings.layout.root)
         raise BadSettings(f"{where} is in use; restore into a new folder: set RECOUP_WAREHOUSE_DIR")
+    settings.layout.prepare()  # which says that a warehouse is made, not a backup
     with working("copying polls") as steps:
         copied = copy_warehouse(source, settings.layout, progress=steps.count)
         rebuild(settings, progress=steps.count)
