@@ -18,6 +18,7 @@ from tests.support.publish_harness import publish_as_it_is
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
     settings = Settings.load(warehouse_dir=tmp_path / "warehouse", privacy_key="k")
     (tmp_path / "saved.json").write_bytes(body([task(runs=[run()])]))
     poll(settings, clock=lambda: NOON, load_files=[tmp_path / "saved.json"])
