@@ -55,7 +55,7 @@ def demonstrated(wheel: Path, environment: Path, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def layout(demonstrated: Installed) -> Layout:
-    return Layout(demonstrated.home / "warehouse")
+    return Layout(demonstrated.home / ".local/share/recoup-warehouse/warehouse")
 
 
 def test_no_table_is_empty_and_every_column_has_a_value(layout: Layout) -> None:
