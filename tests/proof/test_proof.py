@@ -72,8 +72,8 @@ def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path
         update core.runs set run_id = 'run_nobody' where run_id = (select max(run_id) from core.runs);
         update core.runs set compute_cents = compute_cents + 0.00000000000000000001
         where run_id = (select min(run_id) from core.runs);
-        insert into core.missing_runs
-        select task_id, created_at, (select min(gap_id) from core.coverage_gaps), null
+        insert into core.missing_runs by name
+        select task_id, created_at as tick_at, (select min(gap_id) from core.coverage_gaps) as gap_id
         from core.runs where run_id = (select min(run_id) from core.runs)
         """
     )
