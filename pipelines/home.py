@@ -29,7 +29,15 @@ class Home:
 
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Home:
-    """Choose the home. Raises BadSettings when it is named and not there, not to be trusted, or nowhere."""
+    """Choose the home. Raises BadSettings when it is named and not there, not to be looked at or trusted, or nowhere."""
+    try:
+        return _found(environment)
+    except OSError as error:
+        advice = f"run as its owner, or name another folder with {HOME}"
+        raise BadSettings(f"{error.filename} cannot be looked at ({error.strerror}); {advice}") from error
+
+
+def _found(environment: Mapping[str, str]) -> Home:
     named = environment.get(HOME, "").strip()
     if named:
         return _home(_named(named), f"{HOME} or --home", is_named=True)
@@ -66,11 +74,7 @@ def _upwards() -> Iterator[Path]:
 
 
 def _sets_something(file: Path) -> bool:
-    try:
-        return file.is_file() and _SETS_SOMETHING.search(file.read_bytes()) is not None
-    except OSError as error:
-        advice = f"run as its owner, or name the folder with {HOME}"
-        raise BadSettings(f"{file} cannot be read ({error.strerror}); {advice}") from error
+    return file.is_file() and _SETS_SOMETHING.search(file.read_bytes()) is not None
 
 
 def _trusted(folder: Path) -> Path:

@@ -66,7 +66,7 @@ class House:
 
     def run(self, *command: str, on: Machine = PLAIN, more: Mapping[str, str] | None = None) -> Ended:
         """Run one command."""
-        environment = {"RECOUP_WAREHOUSE_DIR": str(self.root), "RECOUP_LOCK_WAIT_SECONDS": "0"}
+        environment = {"RECOUP_WAREHOUSE_DIR": str(self.root), "RECOUP_HOME": "/", "RECOUP_LOCK_WAIT_SECONDS": "0"}
         return run_on(on, list(command), environment | dict(more or {}))
 
     def does(self, *command: str) -> None:

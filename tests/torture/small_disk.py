@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -65,12 +66,23 @@ class Ended:
 
 def new_mounts() -> None:
     """Give this process mounts of its own; where that cannot be, the test is skipped, with the reason."""
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("needs root on Linux: a small tmpfs is mounted")
-    if ctypes.CDLL(None, use_errno=True).unshare(NEW_MOUNTS):
-        pytest.skip(f"no mount namespace here: {os.strerror(ctypes.get_errno())}")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    if reason := without_own_mounts():
+        pytest.skip(reason)
+
+
+@cache
+def without_own_mounts() -> str:
+    """Enter a mount namespace, and return why that cannot be, or nothing.
+
+    Before the first fork: commands run in children of a process that is begun then, and see the mounts that it sees.
+    """
     FORKS.set_forkserver_preload(PRELOADED)
+    if os.geteuid() != 0 or sys.platform != "linux":
+        return "needs root on Linux: a small tmpfs is mounted"
+    if ctypes.CDLL(None, use_errno=True).unshare(NEW_MOUNTS):
+        return f"no mount namespace here: {os.strerror(ctypes.get_errno())}"
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    return ""
 
 
 class SmallDisk:
@@ -115,6 +127,7 @@ class SmallDisk:
 
 def run_on(machine: Machine, command: list[str], environment: Mapping[str, str]) -> Ended:
     """Run one command of the product in a process of its own, on such a machine."""
+    without_own_mounts()
     pipes = [FORKS.Pipe(duplex=False) for _ in range(2)]
     there = [write for _, write in pipes]
     process = FORKS.Process(target=_child, args=(machine, command, dict(environment), *there))

@@ -18,7 +18,6 @@ from pipelines.paths import Layout
 from tests.support.bodies import ACCOUNT
 from tests.torture.damage import damages
 from tests.torture.faults import House
-from tests.torture.small_disk import FORKS, PRELOADED
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +29,6 @@ MADE_AGAIN = ("work/recoup", "work/scratch", "work/cadence", "work/writer", "wor
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    FORKS.set_forkserver_preload(PRELOADED)
     house = House.built(tmp_path_factory.mktemp("house"))
     (house.root / "budgets.csv").write_text(f"account_id,monthly_budget_usd,warn_ratio\n{ACCOUNT},5,0.8\n")
     (house.root / "accounts.csv").write_text(f"account_id,account_name\n{ACCOUNT},Somebody\n")
