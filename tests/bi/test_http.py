@@ -26,7 +26,7 @@ COUNT = "select count(*) from recoup.core.runs"
 @contextmanager
 def served(place: Place, *options: str, **environment: str) -> Iterator[None]:
     command = [sys.executable, "-c", "import pipelines.cli.main as c; c.main()", *options]
-    variables = os.environ | {"PYTHONPATH": str(ROOT)} | environment
+    variables = os.environ | {"PYTHONPATH": str(ROOT), "RECOUP_HOME": str(place.folder)} | environment
     with subprocess.Popen(command, cwd=place.folder, env=variables, stdout=subprocess.DEVNULL) as server:
         try:
             _wait()
