@@ -118,9 +118,8 @@ soak: setup ## A thousand polls and sixty nights in one process, then an hour of
 	$(BIN)/python -m benchmarks.soak polls
 	$(BIN)/python -m benchmarks.soak dev
 
-# These tests wait for locks, servers and processes a third of their time: three at once keep two cores busy.
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
-	$(BIN)/python -m pytest $(SHARED) -n 3 --durations 30 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
+	$(BIN)/python -m pytest $(SHARED) --durations 30 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
 	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
 		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py
 
