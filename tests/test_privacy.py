@@ -8,14 +8,9 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import dagster as dg
 import duckdb
@@ -27,19 +22,18 @@ from pipelines.definitions import build_defs
 from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.report import write_report
 from pipelines.settings import Settings
-from tests.support.bodies import NOON, runs_body
+from tests.support.bodies import NOON
+from tests.support.marked_source import KEY, Source, served
 from tests.support.secret_markers import (
     CONTROL,
     dump,
     first_tasks,
     later_tasks,
-    private_run,
     secret_markers,
     talkative,
     text,
 )
 
-KEY = "recoup_sk_canary_of_the_api_key"
 # The doctor fails, since the last of these polls was long ago.
 OVERDUE = 1
 TONIGHT = NOON + timedelta(hours=12)
@@ -64,48 +58,6 @@ for command in sys.argv[1:]:
     else:
         print("exit", cli.run(command.split(";")))
 """
-
-
-@dataclass
-class Source:
-    """An API on loopback: answers to `/api/tasks` one after the other, the last one for ever."""
-
-    answers: list[tuple[int, bytes]]
-    asked: int = 0
-
-    def answer(self, path: str, key: str | None) -> tuple[int, bytes]:
-        assert key == KEY
-        url = urlsplit(path)
-        if url.path.endswith("/runs"):
-            wanted = parse_qs(url.query).get("runId", ["run_listed"])[0]
-            return 200, runs_body([private_run(wanted, status="FAILED")])
-        self.asked += 1
-        return self.answers[min(self.asked, len(self.answers)) - 1]
-
-
-@contextmanager
-def served(source: Source) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, content = source.answer(self.path, self.headers["x-api-key"])
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ Where the archive told of them belongs to told.py.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import duckdb
 
+from pipelines.console.nearest import nearest
 from pipelines.database.connection import Connection
 from pipelines.database.sql_text import Row, identifier, literal, rows, statement
 from pipelines.errors import RecoupError
@@ -64,10 +64,7 @@ def _mart(models: Sequence[Model], table: str) -> Model:
         return known[name]
     if any(name == model.relation for model in models):
         raise RecoupError(f"rows of {name} are no groups of runs; what can be explained: {', '.join(known)}")
-    near = get_close_matches(name, known, 3)
-    raise RecoupError(
-        f"there is no table {table!r}; {'the nearest' if near else 'there are'}: {', '.join(near or known)}"
-    )
+    raise RecoupError(f"there is no table {table!r}; {nearest(name, known)}")
 
 
 def _one_row(con: Connection, mart: Model, values: Mapping[str, str | None]) -> Row:
@@ -80,7 +77,7 @@ def _one_row(con: Connection, mart: Model, values: Mapping[str, str | None]) -> 
         return found[0]
     if found:
         raise RecoupError(f"{_many(found)} rows of {mart.relation} fit; say more of {', '.join(_told(mart, found))}")
-    raise RecoupError(f"no row of {mart.relation} fits; {_nearest(con, mart, values)}")
+    raise RecoupError(f"no row of {mart.relation} fits; {_what_there_is(con, mart, values)}")
 
 
 def _many(found: Sequence[Row]) -> str:
@@ -95,7 +92,7 @@ def _told(mart: Model, found: Sequence[Row]) -> Iterator[str]:
             yield f"{name} (like {', '.join(f'{name}={value}' for value in values[:2])})"
 
 
-def _nearest(con: Connection, mart: Model, values: Mapping[str, str | None]) -> str:
+def _what_there_is(con: Connection, mart: Model, values: Mapping[str, str | None]) -> str:
     """Say which value does not occur, or that they do not occur together, and for days which ones there are."""
     for name, value in values.items():
         column = identifier(name)

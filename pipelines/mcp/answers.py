@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pipelines.console.result_format import printable, trimmed
-from pipelines.database.connection import Connection
+from pipelines.database.connection import Connection, database_of
 from pipelines.database.sandbox import interruptible, sandboxed
 from pipelines.database.sql_text import Row, first_row
 from pipelines.errors import RecoupError
@@ -49,9 +48,9 @@ def answer(layout: Layout, sql: str, limit: int = USUAL_ROWS, *, seconds: float 
         _demand_one_select(con, sql)
         rows = interruptible(con, lambda: _read(con, sql, limit + 1), seconds)
         whole = first_row(con.execute(WHOLE))
-        opened = con.execute("select path from duckdb_databases() where not internal").fetchone()
+        snapshot = int(database_of(con).parent.name)
     shown = _fitting(rows[:limit])
-    return Answer(sql, shown, len(shown) < len(rows), _snapshot(opened), _plain_row(whole))
+    return Answer(sql, shown, len(shown) < len(rows), snapshot, _plain_row(whole))
 
 
 def _demand_one_select(con: Connection, sql: str) -> None:
@@ -83,10 +82,6 @@ def _fitting(rows: list[Row]) -> list[Row]:
         if size > MOST_BYTES:
             return rows[:number]
     return rows
-
-
-def _snapshot(opened: tuple[Any, ...] | None) -> int:
-    return int(Path(opened[0]).parent.name) if opened else 0
 
 
 def _plain_row(row: Row) -> Row:

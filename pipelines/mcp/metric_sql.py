@@ -5,8 +5,8 @@ Running it belongs to answers.py.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
+from pipelines.console.nearest import nearest
 from pipelines.database.sql_text import identifier, literal
 from pipelines.errors import RecoupError
 from pipelines.transform.model import Metric, Model
@@ -51,8 +51,8 @@ def find_measure(models: Sequence[Model], name: str) -> Measure:
     if len(fitting) == 1:
         return known[fitting[0]]
     if fitting:
-        raise RecoupError(f"several tables have a metric {name!r}: say which, {_listed(fitting)}")
-    raise RecoupError(f"there is no metric {name!r}; {_nearest(name, known)}")
+        raise RecoupError(f"several tables have a metric {name!r}: say which, {', '.join(fitting)}")
+    raise RecoupError(f"there is no metric {name!r}; {nearest(name, known)}")
 
 
 def metric_sql(measure: Measure, question: Question) -> str:
@@ -108,17 +108,5 @@ def _times(mart: Model, question: Question) -> list[str]:
 
 def _dimension(mart: Model, name: str) -> str:
     if name not in mart.dimensions:
-        raise RecoupError(f"{mart.name} has no dimension {name!r}; {_nearest(name, mart.dimensions)}")
+        raise RecoupError(f"{mart.name} has no dimension {name!r}; {nearest(name, mart.dimensions)}")
     return identifier(name)
-
-
-def _nearest(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
-    short = {full.split(".")[-1]: full for full in known}
-    near = get_close_matches(name, list(known), 5, 0.4) or [
-        short[one] for one in get_close_matches(name, short, 5, 0.4)
-    ]
-    return f"the nearest: {_listed(near)}" if near else f"there are: {_listed(list(known))}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

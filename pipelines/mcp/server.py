@@ -14,6 +14,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
+from pipelines.console.nearest import nearest
 from pipelines.errors import RecoupError
 from pipelines.mcp.answers import MOST_ROWS, USUAL_ROWS, Answer, answer
 from pipelines.mcp.metric_sql import Measure, Question, find_measure, measures, metric_sql
@@ -117,6 +118,6 @@ def _tables(models: tuple[Model, ...]) -> dict[str, Any]:
 def _table(models: tuple[Model, ...], name: str) -> dict[str, Any]:
     model = next((model for model in models if name in (model.relation, model.name)), None)
     if model is None:
-        raise RecoupError(f"there is no table {name!r}; describe_table without a name lists them")
+        raise RecoupError(f"there is no table {name!r}; {nearest(name, (one.relation for one in models))}")
     columns = [{"name": one.name, "type": one.data_type, "description": one.description} for one in model.columns]
     return {"table": model.relation, "description": model.description, "grain": list(model.grain), "columns": columns}

@@ -98,6 +98,6 @@ def test_describe_lists_tables_and_prints_columns(
 
 def test_describe_knows_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["describe", "failur_rates"]) == 2
-    assert "did you mean failure_rates" in capsys.readouterr().err
+    assert "the nearest: marts.failure_rates" in capsys.readouterr().err
     assert cli.run(["describe", "xyzzy"]) == 2
-    assert "lists all tables" in capsys.readouterr().err
+    assert "there are: marts." in capsys.readouterr().err

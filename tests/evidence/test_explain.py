@@ -128,7 +128,7 @@ def test_the_command_shows_it_to_people_and_to_programs(
     assert cli.run(["explain", "marts.fleet_daily", day]) == 0
     told_people = capsys.readouterr().out
     assert f"{len(cell.runs)} runs" in told_people
-    assert f"{len(cell.missing)} ticks" in told_people
+    assert f"{len(cell.missing)} tick" in told_people
     assert "owner@" not in told_people
     assert cli.run(["explain", "fleet_daily", "date"]) == 2
 

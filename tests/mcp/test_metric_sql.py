@@ -26,7 +26,7 @@ def test_a_metric_is_found_by_its_full_name_or_alone_where_that_is_enough() -> N
     [
         ("fleet_daily.failure_rate", "fleet_daily.failure_ratio"),
         ("coverage", "fleet_daily.coverage_ratio"),
-        ("SPEND_DAILY.TOTAL_USD", "there are: anomalies.anomalies"),
+        ("SPEND_DAILY.TOTAL_USD", "the nearest: spend_daily.total_usd"),
         ("'; drop table x; --", "there are: anomalies.anomalies"),
     ],
 )

@@ -20,14 +20,17 @@ from mcp.client.client import Client
 
 from pipelines.clock import fixed
 from pipelines.database.sql_text import Row, rows
+from pipelines.mcp.metric_sql import find_measure
 from pipelines.nightly import check_and_publish
 from pipelines.transform.load_models import load_models
 from tests.support.metric_truth import TRUTH, completeness
 from tests.support.polled_world import HOUR, HOURLY, START, PolledWorld
-from tests.support.warehouse_builder import model
+from tests.support.statistics_helpers import score_bounds
+from tests.support.warehouse_builder import model, models
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mcp")]
 Asked = dict[str, Any]
+Z_OF_95 = 1.959963984540054
 COMPLETENESS = {"runs_missing_count", "coverage_ratio", "coverage_status", "unknown_task_count"}
 
 
@@ -91,8 +94,10 @@ def check_answer(told: Asked, by: list[str], table: list[Row]) -> None:
         behind = groups[key(row, by)]
         assert same(row["value"], value(behind)), (told["sql"], row)
         assert same(row["n"], n(behind)), (told["sql"], row)
-        if row["low"] is not None:
-            assert 0 <= row["low"] <= row["value"] <= row["high"] <= 1
+        has_bounds = bool(find_measure(models(), told["metric"]).metric.hits) and row["n"]
+        bounds = score_bounds(round(row["value"] * row["n"]), row["n"], Z_OF_95) if has_bounds else (None, None)
+        assert same(row["low"], bounds[0]), row
+        assert same(row["high"], bounds[1]), row
         if sums_missing:
             assert (row["runs_missing_count"], row["coverage_status"]) == completeness(behind), (told["sql"], row)
 

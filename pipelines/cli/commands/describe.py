@@ -4,10 +4,11 @@ The documents in docs/ are written by docgen/model_docs.py; no database is opene
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
+
+from pipelines.console.nearest import nearest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -48,10 +49,7 @@ def _find(models: "Sequence[Model]", name: str) -> "Model":
     found = [model for model in models if name.lower() in (model.relation, model.name)]
     if found:
         return found[0]
-    names = [word for model in models for word in (model.relation, model.name)]
-    near = get_close_matches(name.lower(), names, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`recoup-warehouse describe` lists all tables"
-    raise click.UsageError(f"there is no table {name!r}; {hint}")
+    raise click.UsageError(f"there is no table {name!r}; {nearest(name, (model.relation for model in models))}")
 
 
 def _first_sentence(description: str) -> str:

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -38,9 +40,8 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
     from pipelines.transform.load_models import load_models
 
     layout = settings_of_a_warehouse().layout
-    con = open_published(layout)
-    cell = find_cell(con, load_models(), table, dict(map(_pair, values)))
-    con.close()
+    with closing(open_published(layout)) as con:
+        cell = find_cell(con, load_models(), table, dict(map(_pair, values)))
     with working("searching the archive") as steps:
         told = where_told(Archive(layout.archive), cell.runs, steps.count)
     (_print_json if as_json else _print_text)(cell, told, layout.archive, sys.stdout)
@@ -55,23 +56,19 @@ def _pair(text: str) -> tuple[str, str | None]:
 
 def _evidence(cell: "Cell", told: "dict[str, Told]", archive: Path) -> list[dict[str, Any]]:
     """Each run with where it was told of; nulls when no answer in the archive has it so."""
+    from pipelines.evidence.told import Told
+
+    nowhere = dict.fromkeys(field.name for field in fields(Told))
     lines = []
     for run in cell.runs:
         one = told.get(run["run_id"])
-        lines.append(
-            run
-            | {
-                "poll_id": one and one.poll_id,
-                "answer": one and one.answer,
-                "file": one and str(one.file.relative_to(archive)),
-                "position": one and one.position,
-                "body_hash": one and one.body_hash,
-            }
-        )
+        there = asdict(one) | {"file": str(one.file.relative_to(archive))} if one else nowhere
+        lines.append(run | there)
     return lines
 
 
 def _print_text(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextIO) -> None:
+    from pipelines.console.number_format import count
     from pipelines.console.result_format import aligned
 
     def table(rows: Sequence[dict[str, Any]]) -> None:
@@ -80,14 +77,14 @@ def _print_text(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
     out.write(f"{cell.mart.relation}, one row\n")
     table([{"column": name, "value": value} for name, value in cell.row.items()])
     runs = _evidence(cell, told, archive)
-    out.write(f"\n{len(runs)} runs, as the archive first told their state\n")
+    out.write(f"\n{count(len(runs), 'run')}, as the archive first told the state\n")
     if runs:
         shown = ("run_id", "outcome", "is_counted", "total_cents", "updated_at", "file", "position")
         table([{name: run[name] for name in shown} for run in runs])
     untold = [run["run_id"] for run in runs if run["file"] is None]
     if untold:
         out.write(f"  {len(untold)} of them in no answer of this archive: {', '.join(untold[:3])} ...\n")
-    out.write(f"\n{len(cell.missing)} ticks whose runs were never seen\n")
+    out.write(f"\n{count(len(cell.missing), 'tick')} without a run that was ever seen\n")
     if cell.missing:
         table(cell.missing)
     out.write(f"\nThe SQL: sql/marts/{cell.mart.path.name}\n{cell.mart.sql}\n")
