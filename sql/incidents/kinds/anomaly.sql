@@ -19,8 +19,13 @@ select
             + (coalesce(newest.spend_verdict, '') in ('high', 'low'))::integer
             + (coalesce(newest.run_count_verdict, '') in ('high', 'low'))::integer
     end::double as measure,
-    newest.date || ': failures ' || coalesce(newest.failure_verdict, '-') || ', spend ' || coalesce(newest.spend_verdict, '-')
-    || ', runs ' || coalesce(newest.run_count_verdict, '-') as cause,
+    newest.date || ': ' || concat_ws(
+        ', ',
+        case when newest.failure_verdict in ('high', 'low') then 'failures ' || newest.failure_verdict end,
+        case when newest.spend_verdict in ('high', 'low') then 'spend ' || newest.spend_verdict end,
+        case when newest.run_count_verdict in ('high', 'low') then 'runs ' || newest.run_count_verdict end,
+        case when not newest.is_anomaly then 'nothing stands out' end
+    ) as cause,
     'that day: ' || newest.coverage_status || ', ' || newest.runs_missing_count || ' missing' as completeness,
     'select * from marts.anomalies where date = ''' || newest.date || ''' and is_anomaly' as rows_query
 from newest
