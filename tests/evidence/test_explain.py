@@ -21,16 +21,16 @@ from pipelines.evidence.told import where_told
 from pipelines.nightly import check_and_publish
 from pipelines.paths import Layout
 from pipelines.transform.load_models import load_models
-from tests.support.polled_world import HOUR, HOURLY, START, PolledWorld
+from tests.support.polled_world import HOUR, HOURLY, SECOND, START, PolledWorld
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("evidence")]
 
 
 @pytest.fixture(scope="module")
 def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """A task polled so seldom that runs are missing: those that never started are in no listing either."""
+    """A task polled so seldom that runs are missing (those that never started are in no listing), and while runs run."""
     task = replace(HOURLY, mix={"failed": 0.3, "crashed_before_start": 0.4})
-    world = PolledWorld(tmp_path_factory.mktemp("explained") / "warehouse", task)
+    world = PolledWorld(tmp_path_factory.mktemp("explained") / "warehouse", task, past=10 * SECOND)
     for hours in (1, 4, 14, 26, 40, 44, 44.2):
         world.poll(hours)
     check_and_publish(world.settings, clock=fixed(START + 45 * HOUR), models=load_models())
@@ -86,6 +86,13 @@ def test_each_run_stands_in_the_archive_where_it_is_said_to(con: Connection, lay
         assert f"{run['updated_at']:%Y-%m-%dT%H:%M:%S}".encode() in around
         earlier = [poll for poll in archive.poll_ids() if poll < one.poll_id]
         assert not any(_tells(archive, poll, run) for poll in earlier)
+    assert any(_holds(archive, told[run["run_id"]].poll_id, run) for run in runs)
+
+
+def _holds(archive: Archive, before: str, run: Row) -> bool:
+    """Tell whether an earlier poll saw the run, in another state."""
+    records = [record for poll in archive.poll_ids() if poll < before and (record := archive.poll(poll))]
+    return any(run["run_id"].encode() in archive.body(stored) for record in records for stored in record.responses)
 
 
 def _tells(archive: Archive, poll_id: str, run: dict[str, Any]) -> bool:
