@@ -15,6 +15,7 @@ from pipelines.nightly import nightly
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, serve
 from tests.support.ground_truth import Truth, truth_of
+from tests.support.simulator_helpers import PART
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
 LAST_MINUTE = timedelta(seconds=60)
@@ -46,7 +47,10 @@ def lived_through(folder: Path, days: int, polls_a_day: int, are_jobs: bool) -> 
 
 
 @pytest.fixture(
-    params=[pytest.param((1, 4, False), id="1 day"), pytest.param((30, 2, True), id="30 days", marks=pytest.mark.slow)]
+    params=[
+        pytest.param((1, 4, False), id="1 day"),
+        pytest.param((round(30 * PART), 2, True), id="30 days, or a part", marks=pytest.mark.slow),
+    ]
 )
 def lived(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Settings, Truth]]:
     yield lived_through(tmp_path, *request.param)

@@ -12,6 +12,7 @@ from pipelines.simulator import Fault, Fleet, SimRun, SimTask
 from tests.proof.judge import Verdict, judge
 from tests.proof.world import HOUR, Details, Pace, World, made_late, only
 from tests.support.large_fleet import large_fleet
+from tests.support.simulator_helpers import PART
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -85,7 +86,13 @@ def test_the_judge_notices_what_is_lost_doubled_invented_and_miscounted(tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("pace", "days", "tasks", "details"),
-    [("nightly", 30, 60, "off"), ("nightly", 10, 40, "auto"), ("sensor", 2, 40, "off"), ("sensor", 0.4, 20, "auto")],
+    [
+        ("nightly", 30 * PART, 60, "off"),
+        ("nightly", 10, 40, "auto"),
+        ("sensor", 2 * PART, 40, "off"),
+        ("sensor", 0.4, 20, "auto"),
+    ],
+    ids=["nights", "nights with details", "by the sensor", "by the sensor with details"],
 )
 def test_longer(tmp_path: Path, pace: Pace, days: float, tasks: int, details: Details) -> None:
     proved(watched(tmp_path, pace, days, tasks, details=details), has_checks=True)
