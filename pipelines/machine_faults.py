@@ -72,6 +72,11 @@ def in_words(error: BaseException) -> RecoupError | None:
     return _of_duckdb(error, text) if _is_duckdb(error) else None
 
 
+def is_damage(error: BaseException) -> bool:
+    """Tell whether DuckDB found a file to be other than it was written."""
+    return _is_duckdb(error) and any(word in str(error).lower() for word in _DAMAGE)
+
+
 def is_interrupt(error: BaseException) -> bool:
     """Tell whether Ctrl-C ended a query inside DuckDB, which makes an error of its own of it."""
     if isinstance(error, RuntimeError):
@@ -97,7 +102,7 @@ def _of_duckdb(error: BaseException, text: str) -> RecoupError | None:
     for _, words, what, advice in _FAULTS:
         if any(word in low for word in words):
             return _fault(what, text, advice)
-    if any(word in low for word in _DAMAGE):
+    if is_damage(error):
         advice = (
             "the work file is only a cache of the archive: `recoup-warehouse rebuild`, then `recoup-warehouse publish`"
         )

@@ -17,6 +17,7 @@ from pipelines.ingest.poll import load_pending, poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
 from pipelines.progress import Progress
+from pipelines.publish.continuity import refuse_lost_polls
 from pipelines.publish.publisher import Judge, publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
@@ -144,6 +145,7 @@ def _publish(
     """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; `checks` gets them."""
 
     def audit(con: Connection) -> None:
+        refuse_lost_polls(con, settings.layout)
         checks.extend(run_checks(con, models))
         refuse_failed(checks)
 

@@ -70,7 +70,17 @@ def _copy_poll(given: Archive, kept: Archive, source: Path, target: Path) -> boo
 def _copy_files(source: Layout, target: Layout) -> None:
     for path in source.kept_files:
         if path.exists():
-            _put(target.root / path.relative_to(source.root), _content(path))
+            kept, content = target.root / path.relative_to(source.root), _content(path)
+            if path == source.privacy_key_file:
+                _keep_aside(kept, content)
+            _put(kept, content)
+
+
+def _keep_aside(key: Path, content: bytes) -> None:
+    """Keep the key of before under another name: if the new one is a mistake, no other copy may be left."""
+    if key.exists() and key.read_bytes() != content:
+        number = sum(1 for _ in key.parent.glob(f"{key.name}.*")) + 1
+        _put(key.with_name(f"{key.name}.{number}"), key.read_bytes())
 
 
 def _content(path: Path) -> bytes:

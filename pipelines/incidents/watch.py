@@ -36,6 +36,7 @@ from pipelines.incidents.observe import (
 )
 from pipelines.incidents.outbox import Delivered, deliver
 from pipelines.incidents.sinks import sinks_of
+from pipelines.machine_faults import in_words
 from pipelines.report.digest import digest
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
@@ -147,4 +148,5 @@ def _without_failing(what: str) -> Iterator[None]:
 
 def _words(error: Exception) -> str:
     """Our own errors say what, where and what next; the words of others may hold what must not leave."""
-    return f"{type(error).__name__}: {error}" if isinstance(error, RecoupError) else type(error).__name__
+    known = error if isinstance(error, RecoupError) else in_words(error)
+    return f"{type(known).__name__}: {known}" if known else type(error).__name__

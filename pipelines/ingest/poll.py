@@ -20,6 +20,7 @@ from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, Ware
 from pipelines.ingest.clock_check import ClockAhead, refuse_ahead, set_aside_ahead
 from pipelines.ingest.recovery import Recovery
 from pipelines.ingest.simulated_marker import refuse_mixing
+from pipelines.load.hash_key import prepare_key
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.rebuild import rebuild_locked
 from pipelines.load.session import IsAlive, Loader, LoadSession, nobody
@@ -56,6 +57,7 @@ def poll(
     with warehouse.polling():
         archive = Archive(settings.layout.archive)
         archive.clean()
+        prepare_key(warehouse, settings)
         writer = archive.start_poll(
             clock(),
             source="file" if load_files else source_of(settings),

@@ -13,7 +13,7 @@ import msgspec
 
 from pipelines.archive.poll_record import PollRecord
 from pipelines.database.connection import Connection, insert_rows
-from pipelines.errors import PartialPoll
+from pipelines.errors import ArchiveDamaged, PartialPoll
 from pipelines.load.batches import Staged
 from pipelines.recoup.endpoints import Kind
 
@@ -51,6 +51,7 @@ class PollSummary:
     deleted_task_count: int = 0
     deletions_withheld_count: int = 0
     missing_run_count: int = 0
+    hash_key_id: str | None = None
     details_call_count: int = 0
     recovered_run_count: int = 0
     recovery_note: str | None = None
@@ -207,6 +208,9 @@ def _note_schema_change(con: Connection, record: PollRecord, path: str, json_typ
 
 
 def loaded_polls(con: Connection) -> dict[str, bool]:
-    """Return the polls of a database, and whether each came to its end."""
-    query = "select poll_id, finished_at is not null from core.polls where status <> 'running'"
-    return dict(con.execute(query).fetchall())
+    """Return the polls of a database, and whether each came to its end; those that the archive had lost are none."""
+    query = (
+        "select poll_id, finished_at is not null from core.polls "
+        "where status <> 'running' and error_kind is distinct from ?"
+    )
+    return dict(con.execute(query, [ArchiveDamaged.__name__]).fetchall())

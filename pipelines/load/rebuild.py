@@ -3,7 +3,8 @@
 Nothing here fetches.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import duckdb
 
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import NONE, Loaded, verify
-from pipelines.database.connection import Warehouse
+from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
+from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import loaded_polls
 from pipelines.load.session import IsAlive, Loader, nobody
+from pipelines.paths import Layout
 from pipelines.progress import Progress
 from pipelines.settings import Settings
 
@@ -31,17 +34,31 @@ class Rebuilt:
     lost: Sequence[str] = ()
 
 
-def rebuild(settings: Settings, *, accept_loss: bool = False, progress: Progress | None = None) -> Rebuilt:
+def rebuild(
+    settings: Settings, *, accept_loss: bool = False, accept_new_key: bool = False, progress: Progress | None = None
+) -> Rebuilt:
     """Replace the work file by one made from the archive.
 
-    Marts are not built here. Raises WarehouseBusy when another writer holds the lock, and ArchiveDamaged, with nothing
-    changed, rather than lose a poll without `accept_loss`.
+    Marts are not built here. Raises WarehouseBusy when another writer holds the lock. With nothing changed it raises
+    ArchiveDamaged rather than lose a poll without `accept_loss`, and BadSettings rather than hash by another key than
+    before without `accept_new_key`.
     """
     warehouse = Warehouse.of(settings)
     with warehouse.locked():
+        if accept_new_key:
+            Privacy.of(settings, accepts_new_key=True)
+        else:
+            _refuse_other_key(settings)
         return rebuild_locked(
             warehouse, settings, lambda _: warehouse.is_polled(), accept_loss=accept_loss, progress=progress
         )
+
+
+def _refuse_other_key(settings: Settings) -> None:
+    privacy = Privacy.of(settings)
+    with _time_before(settings.layout) as con, suppress(duckdb.Error):
+        if con:
+            privacy.refuse_other_key(con)
 
 
 def rebuild_locked(
@@ -58,10 +75,12 @@ def rebuild_locked(
     the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
-    lost = [str(damage.error) for damage in verify(archive, _loaded(warehouse), progress)]
+    damages = list(verify(archive, _known(settings.layout), progress))
+    lost = [str(damage.error) for damage in damages]
     if lost and not accept_loss:
         raise ArchiveDamaged(_told(lost))
-    fresh, poll_ids = settings.layout.rebuild_file, archive.poll_ids()
+    # Of a lost poll a row tells that it is lost.
+    fresh, poll_ids = settings.layout.rebuild_file, sorted({*archive.poll_ids(), *(each.poll_id for each in damages)})
     with warehouse.open(fresh) as con:
         apply_core(con)
         loader = Loader.of(con, settings)
@@ -76,15 +95,25 @@ def rebuild_locked(
     return Rebuilt(len(poll_ids), lost)
 
 
-def _loaded(warehouse: Warehouse) -> Loaded:
-    """Return the polls of the work file; none when it cannot be read, since then the archive is all there is."""
-    if not warehouse.layout.work_file.exists():
-        return NONE
-    try:
-        with warehouse.open(warehouse.layout.work_file) as con:
+def _known(layout: Layout) -> Loaded:
+    with _time_before(layout) as con, suppress(duckdb.Error):
+        if con:
             return loaded_polls(con)
-    except duckdb.Error:
-        return NONE
+    return NONE
+
+
+@contextmanager
+def _time_before(layout: Layout) -> Iterator[Connection | None]:
+    """Open what tells what was loaded: the work file; the published copy where that is gone or damaged; or nothing."""
+    for file in (layout.work_file, layout.published_file):
+        con = None
+        with suppress(duckdb.Error):
+            con = duckdb.connect(str(file.resolve()), read_only=True) if file.exists() else None
+        if con:
+            with closing(con):
+                yield con
+            return
+    yield None
 
 
 def _told(lost: Sequence[str]) -> str:

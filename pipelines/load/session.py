@@ -42,6 +42,7 @@ class LoadSession:
     def __init__(self, con: Connection, archive: Archive, privacy: Privacy, scratch: Path, start: PollStart) -> None:
         self._con = con
         self._start = start
+        self._key_id = privacy.key_id()
         inner, outer = privacy.hmac_pads()
         self._variables = {
             "hmac_inner": inner,
@@ -101,7 +102,9 @@ class LoadSession:
         stage_rejects(self._con, self.found)
         self._con.execute("begin")
         try:
-            summary = self._merge(replace(poll_summary(record, self.found), quarantined_count=len(self.found.rejects)))
+            told = poll_summary(record, self.found)
+            rejects = len(self.found.rejects)
+            summary = self._merge(replace(told, hash_key_id=self._key_id, quarantined_count=rejects))
             write_poll(self._con, record, summary, self.found)
             self._con.execute("commit")
         except BaseException:
@@ -202,9 +205,10 @@ class Loader:
 
     @classmethod
     def of(cls, con: Connection, settings: Settings) -> "Loader":
-        """Return the loader of a warehouse."""
-        layout = settings.layout
-        return cls(con, Archive(layout.archive), Privacy.of(settings), layout.scratch)
+        """Return the loader of a warehouse. Raises BadSettings when its rows were hashed by another key."""
+        layout, privacy = settings.layout, Privacy.of(settings)
+        privacy.refuse_other_key(con)
+        return cls(con, Archive(layout.archive), privacy, layout.scratch)
 
     def session(self, start: PollStart) -> LoadSession:
         """Begin to load a poll whose answers are still arriving."""

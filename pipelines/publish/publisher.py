@@ -14,7 +14,8 @@ import duckdb
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.sql_text import identifier, statement
-from pipelines.errors import PublishRefused, WarehouseBusy
+from pipelines.errors import MachineFault, PublishRefused, WarehouseBusy
+from pipelines.machine_faults import is_damage
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
 from pipelines.publish.snapshots import Snapshot
@@ -45,10 +46,10 @@ def publish(
     copy. Killed at any step, the previous snapshot stays live and the next publish cleans up. `on_step` hears each
     step done.
 
-    Raises PublishRefused (what people open stays as it was) and WarehouseBusy.
+    Raises PublishRefused, MachineFault and WarehouseBusy; what people open stays as it was.
     """
     layout = warehouse.layout
-    with warehouse.publishing(), _refusing(layout):
+    with warehouse.publishing(), _refusing_damage(layout):
         snapshots.clean_leftovers(layout)
         snapshots.prune(layout, kept, clock())
         on_step("cleaned")
@@ -127,7 +128,7 @@ def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, cloc
     size = layout.work_file.stat().st_size
     free = shutil.disk_usage(folder).free
     if free < size + _SPARE_BYTES:
-        raise PublishRefused(
+        raise MachineFault(
             f"a copy needs {size:,} bytes and {layout.root} has {free:,} left; free some, "
             "or lower RECOUP_SNAPSHOTS_KEPT"
         )
@@ -206,14 +207,16 @@ def _refuse_wal(file: Path) -> None:
 
 
 @contextmanager
-def _refusing(layout: Layout) -> Iterator[None]:
+def _refusing_damage(layout: Layout) -> Iterator[None]:
+    """A copy that cannot be read is refused; other faults of the machine pass, and are told where all are."""
     try:
         yield
-    except (OSError, duckdb.Error) as error:
-        advice = "run `recoup-warehouse rebuild`" if "corrupt" in str(error).lower() else "see to the cause"
+    except duckdb.Error as error:
+        if not is_damage(error):
+            raise
         raise PublishRefused(
-            f"publishing {layout.work_file} failed ({_first_line(error)}); "
-            f"the copy that people open is untouched; {advice} and publish again"
+            f"{layout.work_file} or its new copy is damaged ({_first_line(error)}); what people open is untouched; "
+            "run `recoup-warehouse rebuild` and publish again"
         ) from error
 
 

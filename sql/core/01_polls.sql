@@ -25,6 +25,7 @@ create table if not exists core.polls (
     deleted_task_count integer not null,
     deletions_withheld_count integer not null,
     missing_run_count integer not null,
+    hash_key_id varchar,
     details_call_count integer not null,
     recovered_run_count integer not null,
     recovery_note varchar,

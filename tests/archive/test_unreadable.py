@@ -1,6 +1,7 @@
 """What cannot be listed or read now is neither nothing nor lost: it is said, and nobody goes on as if it were not there."""
 
 import errno
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from pipelines.archive.poll_record import raise_unless_damaged
 from pipelines.archive.store import Archive
 from pipelines.cli.doctor.archive_files import examine_archive
+from pipelines.database.connection import Warehouse
+from pipelines.errors import ArchiveDamaged, PublishRefused
 from pipelines.ingest.poll import poll
+from pipelines.load.rebuild import rebuild
+from pipelines.publish.continuity import refuse_lost_polls
 from pipelines.settings import Settings
 from tests.cli.conftest import run as command
 from tests.support.bodies import NOON, body, run, task
@@ -19,6 +24,7 @@ from tests.support.publish_harness import publish_as_it_is
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
+    monkeypatch.setenv("RECOUP_PRIVACY_KEY", "k")
     settings = Settings.load(warehouse_dir=tmp_path / "warehouse", privacy_key="k")
     (tmp_path / "saved.json").write_bytes(body([task(runs=[run()])]))
     poll(settings, clock=lambda: NOON, load_files=[tmp_path / "saved.json"])
@@ -50,6 +56,24 @@ def test_a_ledger_that_is_cut_or_gone_is_missed(settings: Settings, capsys: pyte
         assert (finding.level, str(ledger) in finding.text, "missing" in finding.text) == ("fail", True, True)
         assert command("rebuild") == 13
         assert f"nothing was changed: {ledger} is damaged" in capsys.readouterr().err
+
+
+def test_what_readers_know_of_is_missed_when_work_file_and_ledger_are_gone(settings: Settings) -> None:
+    publish_as_it_is(settings.layout)
+    [lost] = Archive(settings.layout.archive).poll_ids()
+    Archive(settings.layout.archive).ledger(lost).unlink()
+    settings.layout.work_file.unlink()
+    with pytest.raises(ArchiveDamaged, match=lost):
+        rebuild(settings)
+    poll(settings, clock=lambda: NOON + timedelta(hours=1), load_files=[settings.layout.root.parent / "saved.json"])
+    with Warehouse.of(settings).write() as con, pytest.raises(PublishRefused, match=f"first is {lost}.*accept-loss"):
+        refuse_lost_polls(con, settings.layout)
+    settings.layout.work_file.unlink()
+    assert len(rebuild(settings, accept_loss=True).lost) == 1
+    with Warehouse.of(settings).write() as con:
+        refuse_lost_polls(con, settings.layout)
+        assert con.execute("select status from core.polls order by poll_id").fetchall() == [("failed",), ("succeeded",)]
+    assert rebuild(settings).lost == [], "said once is enough"
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE])

@@ -26,6 +26,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Three polls, each of which saw a run of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
+    monkeypatch.setenv("RECOUP_PRIVACY_KEY", "k")
     settings = Settings.load(warehouse_dir=tmp_path / "warehouse", privacy_key="k")
     for number in range(3):
         poll_one(settings, number)

@@ -83,10 +83,10 @@ class Yard:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def settle(self, name: str) -> None:
-        """Take away what a command that ended made, where the next one wants nothing there."""
-        if name == "restore":
-            shutil.rmtree(self.restored.root, ignore_errors=True)
+    def settle(self) -> None:
+        """Take away what was restored, once it is all there: the next `restore` wants nothing in its place."""
+        if self.restored.work_file.exists():
+            shutil.rmtree(self.restored.root)
 
     def _place(self, name: str) -> Path:
         return {"demo": self.simulated, "restore": self.restored}.get(name, self.layout).root

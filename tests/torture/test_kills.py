@@ -85,7 +85,7 @@ def test_any_command_may_be_killed_at_any_instant(yard: Yard) -> None:
         else:
             ended[name] += 1
             took[name] = seconds
-            yard.settle(name)
+        yard.settle()
     sys.stderr.write(f"\n{KILLS} commands: killed {dict(killed)}, ended before {dict(ended)}\n")
     _is_sound(yard)
 
@@ -141,7 +141,7 @@ def _is_sound(yard: Yard) -> None:
     does(yard, KILLS + 1, "nightly")
     left = [path for path in layout.root.rglob("*") if path.suffix == ".tmp" or path.name.startswith(".staging")]
     assert left == [path for path in left if path.is_relative_to(layout.archive / "incoming")]
-    yard.settle("restore")
+    yard.settle()
     for name in ("backup", "export", "restore", "rebuild", "publish"):
         does(yard, KILLS + 1, name)
     _are_whole(yard)

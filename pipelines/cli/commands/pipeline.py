@@ -145,7 +145,13 @@ def nightly(clock: Clock) -> None:
     is_flag=True,
     help="Go on without polls whose files in the archive are damaged or missing, and say which.",
 )
-def rebuild(accept_loss: bool) -> None:
+@click.option(
+    "--new-privacy-key",
+    "accept_new_key",
+    is_flag=True,
+    help="Hash by another key than before: the one that is set now, or a new one when it is lost.",
+)
+def rebuild(accept_loss: bool, accept_new_key: bool) -> None:
     """Make the core tables again from the archive alone.
 
     \b
@@ -153,14 +159,16 @@ def rebuild(accept_loss: bool) -> None:
       RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
 
     Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Every file of the
-    archive is verified first, and nothing is changed if a poll would be lost. Readers
-    keep the published copy until the next `nightly` or `publish`.
+    archive is verified first, and nothing is changed if a poll would be lost, or if private texts would be hashed by
+    another key. Readers keep the published copy until the next `nightly` or `publish`.
     """
     from pipelines.console.progress import working
     from pipelines.load import rebuild as rebuilding
 
     with working("reading the archive") as steps:
-        rebuilt = rebuilding.rebuild(settings_of_a_warehouse(), accept_loss=accept_loss, progress=steps.count)
+        rebuilt = rebuilding.rebuild(
+            settings_of_a_warehouse(), accept_loss=accept_loss, accept_new_key=accept_new_key, progress=steps.count
+        )
     for lost in rebuilt.lost:
         warn("lost", f"  lost: {lost}")
     kept = rebuilt.poll_count - len(rebuilt.lost)

@@ -10,9 +10,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import duckdb
+
 from pipelines.cli.doctor.finding import Finding, Level
 from pipelines.clock import Clock
 from pipelines.console.number_format import count, shown_path, size, span
+from pipelines.database.connection import open_published
+from pipelines.errors import NothingPublished
+from pipelines.load.hash_key import Privacy, is_new
 from pipelines.orchestrate.dagster_home import dagster_home, differences
 from pipelines.paths import PRIVATE_DIR_MODE, Layout
 from pipelines.publish import snapshots
@@ -53,6 +58,9 @@ def examine_privacy(settings: Settings) -> Iterator[Finding]:
     elif layout.privacy_key_file.exists():
         text = f"hashes use this warehouse's own random key, {shown_path(layout.privacy_key_file)}; back it up"
         yield Finding("ok", "privacy", text)
+    if not is_new(layout):
+        with suppress(NothingPublished, duckdb.Error), open_published(layout) as con:
+            Privacy.of(settings).refuse_other_key(con)
     kept = ", ".join(sorted(settings.privacy_keep))
     yield Finding("ok", "privacy", f"kept in clear: {kept}" if kept else "nothing private is kept in clear")
 
