@@ -61,6 +61,14 @@ _DAMAGE = (
     "has been invalidated", "failed to deserialize", "read enough bytes", "read from file",
 )  # fmt: skip
 
+# SQLite, which keeps the ledger of incidents, says no number.
+_SQLITE = (
+    (("is full",), errno.ENOSPC),
+    (("readonly", "access permission", "authorization"), errno.EACCES),
+    (("disk i/o",), errno.EIO),
+    (("unable to open",), errno.EACCES),
+)
+
 
 def in_words(error: BaseException) -> RecoupError | None:
     """Return what an error of the machine means and what to do; None for any other error."""
@@ -69,6 +77,8 @@ def in_words(error: BaseException) -> RecoupError | None:
         return _fault("there is too little memory", text, "lower RECOUP_MEMORY_LIMIT, or end other programs")
     if isinstance(error, OSError):
         return _of_system(error)
+    if _is_of("sqlite3", error):
+        return _of_sqlite(text)
     return _of_duckdb(error, text) if _is_duckdb(error) else None
 
 
@@ -90,6 +100,17 @@ def _of_system(error: OSError) -> RecoupError:
         if error.errno in numbers:
             return _fault(what, where, advice)
     return _fault("the operating system refused", where, "see to that file or folder and run the command again")
+
+
+def _of_sqlite(text: str) -> RecoupError:
+    low = text.lower()
+    if "locked" in low:
+        return WarehouseBusy(f"another program writes the ledger of incidents ({text}); try again when it has ended")
+    for words, number in _SQLITE:
+        if any(word in low for word in words):
+            return _of_system(OSError(number, text, "incidents/ledger.sqlite"))
+    advice = "put it back from a backup, or move it away: a new one begins then"
+    return _fault("the ledger of incidents is damaged", text, advice)
 
 
 def _of_duckdb(error: BaseException, text: str) -> RecoupError | None:
@@ -117,5 +138,9 @@ def _fault(what: str, where: str, advice: str) -> MachineFault:
 
 
 def _is_duckdb(error: BaseException) -> bool:
-    # By name: importing DuckDB takes longer than most commands that never raise its errors.
-    return any(kind.__module__.lstrip("_").split(".")[0] == "duckdb" for kind in type(error).__mro__)
+    return _is_of("duckdb", error)
+
+
+def _is_of(library: str, error: BaseException) -> bool:
+    # By name: importing a library takes longer than most commands that never raise its errors.
+    return any(kind.__module__.lstrip("_").split(".")[0] == library for kind in type(error).__mro__)

@@ -10,14 +10,17 @@ from contextlib import closing, contextmanager
 from datetime import date, datetime
 from typing import Any
 
+from pipelines.console.log import warn
 from pipelines.database.sql_text import statement
 from pipelines.incidents.limits import Limits
 from pipelines.incidents.messages import body_of, body_of_digest
 from pipelines.incidents.observe import Observation
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
+from pipelines.publish.snapshots import current_number
 from pipelines.transform.checks import CheckResult
 
 LOCK_WAIT_SECONDS = 30
+LOST = "the ledger of incidents is gone: a new one begins, and what is wrong is told again; put {} back from a backup"
 
 
 @contextmanager
@@ -25,11 +28,20 @@ def open_ledger(layout: Layout) -> Iterator[sqlite3.Connection]:
     """Open the ledger, made where it is missing. Raises sqlite3.Error when it cannot be opened."""
     path = layout.incident_ledger
     layout.prepare()
+    if is_lost(layout):
+        warn("incidents", LOST.format(path))
     with closing(sqlite3.connect(path, timeout=LOCK_WAIT_SECONDS, isolation_level=None)) as con:
         path.chmod(PRIVATE_FILE_MODE)
         con.row_factory = sqlite3.Row
         con.executescript(statement("incidents", "ledger"))
         yield con
+
+
+def is_lost(layout: Layout) -> bool:
+    """Tell whether there is no ledger though copies were published before: the first publish begins one."""
+    path = layout.incident_ledger
+    is_there = path.exists() and path.stat().st_size > 0
+    return not is_there and (current_number(layout) or 0) > 1
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -50,6 +51,36 @@ def test_every_error_of_the_system_has_words(number: int) -> None:
 )
 def test_so_have_those_of_duckdb(error: Exception, said: str) -> None:
     assert said in str(in_words(error))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("database or disk is full", "free some space"),
+        ("attempt to write a readonly database", "owner"),
+        ("disk I/O error", "see to the disk"),
+        ("unable to open database file", "owner"),
+        ("database is locked", "try again"),
+        ("file is not a database", "put it back from a backup"),
+        ("database disk image is malformed", "put it back from a backup"),
+    ],
+)
+def test_so_have_those_of_sqlite(text: str, said: str) -> None:
+    assert said in str(in_words(sqlite3.DatabaseError(text)))
+    assert said in str(in_words(sqlite3.OperationalError(text)))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("command", ["incidents", "metrics", "backup"])
+def test_a_damaged_ledger_of_incidents_is_said(
+    published: Path, command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    ledger = published / "incidents" / "ledger.sqlite"
+    ledger.parent.mkdir(exist_ok=True)
+    ledger.write_bytes(b"not of sqlite" * 100)
+    assert run(command, *[str(tmp_path / "copy")] * (command == "backup")) == 14
+    assert "the ledger of incidents is damaged" in capsys.readouterr().err
 
 
 def test_mistakes_of_our_own_are_not_blamed_on_the_machine() -> None:

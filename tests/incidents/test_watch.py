@@ -12,9 +12,11 @@ import pytest
 
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
-from pipelines.incidents.ledger import open_ledger
+from pipelines.incidents.ledger import is_lost, open_ledger
 from pipelines.incidents.watch import beat, note_build, note_night, tell
 from pipelines.nightly import noted
+from pipelines.paths import Layout
+from pipelines.publish.snapshots import flip
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
 from tests.support.bodies import NOON
@@ -105,3 +107,19 @@ def test_a_ledger_that_cannot_be_written_fails_no_build(tmp_path: Path, caplog: 
         note_build(con, settings, lambda: NOON)
         tell(settings, lambda: NOON)
     assert "incidents were not noted" in caplog.text
+
+
+@pytest.mark.parametrize("left", [None, b""])
+def test_a_ledger_that_is_gone_is_missed(tmp_path: Path, left: bytes | None, caplog: pytest.LogCaptureFixture) -> None:
+    layout = Layout(tmp_path / "w")
+    for number in (1, 2):
+        with open_ledger(layout):
+            (layout.snapshots / str(number)).mkdir()
+            flip(layout, number)
+        layout.incident_ledger.unlink()
+        if left is not None:
+            layout.incident_ledger.write_bytes(left)
+        assert is_lost(layout) == (number == 2), "the first publish begins one"
+    with open_ledger(layout):
+        assert str(layout.incident_ledger) in caplog.text
+    assert not is_lost(layout)

@@ -1,5 +1,6 @@
 """Readers, locks and stray logs. Each hazard is shown twice: the naive way does the damage, publish does not."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -208,16 +209,18 @@ def test_publish_waits_for_the_writer_and_then_says_who_it_is(layout: Layout) ->
         publish_as_it_is(layout, lock_wait_seconds=0)
 
 
-def test_extras_that_fail_leave_the_previous_copy(layout: Layout) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OSError(errno.ENOSPC, "full"), duckdb.IOException("No space")])
+def test_whatever_fails_is_passed_on_and_leaves_the_previous_copy(layout: Layout, error: Exception) -> None:
+    """What the machine refuses is put into words where all of it is."""
     add_runs(layout, 10)
     publish_at(layout)
     add_runs(layout, 1)
 
     def broken(_published_copy: Path, folder: Path) -> None:
         (folder / "report.html").write_text("half")
-        raise ZeroDivisionError
+        raise error
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(error)):
         publish_as_it_is(layout, extras=broken)
     assert published_runs(layout) == 10
     assert leftovers(layout) == []

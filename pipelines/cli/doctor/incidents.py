@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pipelines.cli.doctor.finding import Finding
 from pipelines.console.number_format import count
 from pipelines.errors import BadSettings
-from pipelines.incidents.ledger import newest, undelivered
+from pipelines.incidents.ledger import LOST, is_lost, newest, undelivered
 from pipelines.incidents.limits import read_limits
 from pipelines.incidents.sinks import sinks_of
 from pipelines.settings import Settings
@@ -23,6 +23,8 @@ def examine_incidents(settings: Settings) -> Iterator[Finding]:
     except BadSettings as error:
         yield Finding("fail", "incidents", str(error))
         return
+    if is_lost(settings.layout):
+        yield Finding("warn", "incidents", LOST.format(settings.layout.incident_ledger))
     try:
         open_ones, waiting = newest(settings.layout, are_open_only=True), undelivered(settings.layout)
     except sqlite3.Error as error:
