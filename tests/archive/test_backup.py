@@ -178,6 +178,18 @@ def test_a_poll_that_was_set_aside_since_does_not_come_back(world: PolledWorld, 
     assert len(kept.aside_ids()) == 1
 
 
+def test_another_key_takes_the_place_of_no_copy(world: PolledWorld, copy: Layout) -> None:
+    """A mistake in the warehouse must not reach the only other copy."""
+    key, source = copy.privacy_key_file, world.settings.layout.privacy_key_file
+    written = [b"ab" * 32, b"cd" * 32, b"", b""]
+    for content in written:
+        source.write_bytes(content)
+        copy_warehouse(world.settings.layout, copy)
+    kept = [key.with_name(f"privacy.key.{number}").read_bytes() for number in (1, 2)]
+    assert [*kept, key.read_bytes()] == written[:3]
+    assert len(list(key.parent.glob("privacy.key*"))) == 3
+
+
 def test_nobody_else_can_read_a_copy(world: PolledWorld, copy: Layout) -> None:
     copy_warehouse(world.settings.layout, copy)
     private = [path for path in copy.root.rglob("*") if path.name not in ("snapshots", "budgets.csv")]
