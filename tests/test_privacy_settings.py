@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from pipelines.cli.doctor.files import examine_privacy
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadSettings
 from pipelines.ingest.poll import poll
@@ -67,6 +68,10 @@ def loads(settings: Settings) -> None:
         Loader.of(con, settings)
 
 
+def examines(settings: Settings) -> None:
+    list(examine_privacy(settings))  # of an error `doctor` makes a finding
+
+
 @pytest.mark.parametrize("kept", [0, 1, 63, None])
 def test_what_is_left_of_a_key_is_none_and_nothing_takes_its_place(tmp_path: Path, kept: int | None) -> None:
     """Hashes by an empty key could be guessed by everybody, and those by a new one join with none of the old."""
@@ -74,7 +79,7 @@ def test_what_is_left_of_a_key_is_none_and_nothing_takes_its_place(tmp_path: Pat
     file = settings.layout.privacy_key_file
     key = file.read_bytes()
     file.unlink() if kept is None else file.write_bytes(key[:kept])
-    for refused in (loads, rebuild):
+    for refused in (loads, rebuild, examines):
         with pytest.raises(BadSettings, match="from a backup.*rebuild --new-privacy-key"):
             refused(settings)
     with pytest.raises(BadSettings):
@@ -101,7 +106,8 @@ def test_a_key_that_is_another_is_not_taken_in_silence(tmp_path: Path, key: str 
             refused(other)
     publish_at(other.layout)
     other.layout.work_file.unlink()
-    with pytest.raises(BadSettings, match="hashed by another key"):
-        rebuild(other)
+    for refused in (rebuild, examines):
+        with pytest.raises(BadSettings, match="hashed by another key"):
+            refused(other)
     rebuild(other, accept_new_key=True)
     loads(other)

@@ -41,7 +41,7 @@ def examine_disk(layout: Layout) -> Iterator[Finding]:
 
 
 def examine_privacy(settings: Settings) -> Iterator[Finding]:
-    """Check the modes of private folders, and say which key hashes what is private."""
+    """Check the modes of private folders, and say which key hashes what is private. Raises BadSettings for a wrong one."""
     layout = settings.layout
     folders = [
         folder for folder in (layout.archive, layout.work, layout.incidents, layout.dagster_home) if folder.exists()
@@ -59,8 +59,9 @@ def examine_privacy(settings: Settings) -> Iterator[Finding]:
         text = f"hashes use this warehouse's own random key, {shown_path(layout.privacy_key_file)}; back it up"
         yield Finding("ok", "privacy", text)
     if not is_new(layout):
+        privacy = Privacy.of(settings)
         with suppress(NothingPublished, duckdb.Error), open_published(layout) as con:
-            Privacy.of(settings).refuse_other_key(con)
+            privacy.refuse_other_key(con)
     kept = ", ".join(sorted(settings.privacy_keep))
     yield Finding("ok", "privacy", f"kept in clear: {kept}" if kept else "nothing private is kept in clear")
 
