@@ -3,13 +3,15 @@
 Dagster is started as a process of its own and not imported here; what it shows is in definitions.py.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pipelines import orchestrate
@@ -21,6 +23,7 @@ from pipelines.orchestrate.dagster_home import prepare_dagster_home
 from pipelines.settings import Settings
 
 LOOK_EVERY_SECONDS = 0.5
+SIGNAL_WHEN_PARENT_DIES = 1  # PR_SET_PDEATHSIG of prctl(2)
 # `dg dev`, which has taken its place, wants a project folder, and an installed wheel has none.
 OWN_WARNING = "ignore:Function `dev_command` is superseded"
 WORKSPACE = Path(orchestrate.__file__).with_name("workspace.yaml")
@@ -75,7 +78,7 @@ def run_until_ended(command: list[str], environment: Mapping[str, str]) -> int:
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set()),
     }
     try:
-        process = subprocess.Popen(command, env=environment)  # noqa: S603 (our own interpreter and arguments)
+        process = subprocess.Popen(command, env=environment, preexec_fn=_end_with_parent())  # noqa: S603 (our own)
         while process.poll() is None:
             if asked_to_end.wait(LOOK_EVERY_SECONDS):
                 process.terminate()
@@ -84,3 +87,10 @@ def run_until_ended(command: list[str], environment: Mapping[str, str]) -> int:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _end_with_parent() -> Callable[[], object] | None:
+    """Let Linux end the server when this process is killed and can pass nothing on: it would hold port and schedules."""
+    if sys.platform != "linux":
+        return None
+    return partial(ctypes.CDLL(None).prctl, SIGNAL_WHEN_PARENT_DIES, signal.SIGTERM)

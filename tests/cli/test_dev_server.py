@@ -3,7 +3,10 @@
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Takes SIGTERM for whatever SIGINT is, as Dagster does.
@@ -33,3 +36,15 @@ def test_a_server_in_the_background_ends_on_sigterm() -> None:
         finally:
             server.kill()
         assert server.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process whose parent was killed")
+def test_no_server_outlives_a_kill() -> None:
+    """It would hold the port, and poll by itself."""
+    with subprocess.Popen([sys.executable, "-c", IN_BACKGROUND], cwd=ROOT, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"up\n"
+        began = time.monotonic()
+        server.kill()
+        server.stdout.read()  # ends when nobody is left who could write
+        assert time.monotonic() - began < 30, "the server slept to its end"

@@ -1,4 +1,4 @@
-"""Every command killed at a random instant while readers watch: no torn copy, no stuck lock, no damaged archive.
+"""Every command killed at a random instant while readers watch: nothing torn, stuck, damaged or left running.
 
 Publishers alone, many times over, are in test_readers.py. RECOUP_TORTURE_KILLS sets the number of kills (200).
 """
@@ -6,11 +6,11 @@ Publishers alone, many times over, are in test_readers.py. RECOUP_TORTURE_KILLS 
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -109,8 +109,7 @@ def _kill(yard: Yard, number: int, name: str, after: float, watch: Watch) -> flo
     seconds = time.monotonic() - began
     process.send_signal(signal.SIGKILL)
     code = process.wait()
-    if name == "dev":
-        _kill_group(process)
+    assert _outlive(process.pid) == [], (number, name)
     _, told = process.communicate()
     assert code in {-signal.SIGKILL, *GOOD_CODES.get(name, {0})}, (number, name, code, told)
     assert b"Traceback" not in told, (number, name, told)
@@ -119,12 +118,23 @@ def _kill(yard: Yard, number: int, name: str, after: float, watch: Watch) -> flo
     return None if code == -signal.SIGKILL else seconds
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what the killed process had started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _outlive(group: int) -> list[str]:
+    """Return who of a killed command's own processes still runs after half a minute, and end them."""
+    ends = time.monotonic() + 30
+    while (alive := list(_alive(group))) and time.monotonic() < ends:
+        time.sleep(0.2)
+    if alive:
+        os.killpg(group, signal.SIGKILL)
+    return alive
+
+
+def _alive(group: int) -> Iterator[str]:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = stat.read_text().rpartition(")")
+            state, _, its_group, *_ = rest.split()
+            if int(its_group) == group and state != "Z":
+                yield name
 
 
 def _are_whole(yard: Yard) -> None:
