@@ -72,7 +72,7 @@ def examines(settings: Settings) -> None:
     list(examine_privacy(settings))  # of an error `doctor` makes a finding
 
 
-@pytest.mark.parametrize("kept", [0, 1, 63, None])
+@pytest.mark.parametrize("kept", [None, *(pytest.param(kept, marks=pytest.mark.slow) for kept in (0, 1, 63))])
 def test_what_is_left_of_a_key_is_none_and_nothing_takes_its_place(tmp_path: Path, kept: int | None) -> None:
     """Hashes by an empty key could be guessed by everybody, and those by a new one join with none of the old."""
     settings = polled(tmp_path)
@@ -89,6 +89,7 @@ def test_what_is_left_of_a_key_is_none_and_nothing_takes_its_place(tmp_path: Pat
     assert rebuild(settings).poll_count == 2, "what came meanwhile was kept"
 
 
+@pytest.mark.slow
 def test_a_lost_key_is_given_up_on_purpose_alone(tmp_path: Path) -> None:
     settings = polled(tmp_path)
     settings.layout.privacy_key_file.unlink()
@@ -96,6 +97,7 @@ def test_a_lost_key_is_given_up_on_purpose_alone(tmp_path: Path) -> None:
     loads(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["another", None])
 def test_a_key_that_is_another_is_not_taken_in_silence(tmp_path: Path, key: str | None) -> None:
     """Set otherwise, taken back, or brought from another warehouse."""

@@ -58,6 +58,7 @@ def test_a_ledger_that_is_cut_or_gone_is_missed(settings: Settings, capsys: pyte
         assert f"nothing was changed: {ledger} is damaged" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_readers_know_of_is_missed_when_work_file_and_ledger_are_gone(settings: Settings) -> None:
     publish_as_it_is(settings.layout)
     [lost] = Archive(settings.layout.archive).poll_ids()
