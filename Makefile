@@ -126,6 +126,9 @@ test-slow: setup ## What takes longer than the fast suite may: thirty days, a we
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof
 
+nights: setup ## Ninety simulated nights, killed at random, with trouble of every kind: each incident opens, closes and is told once
+	RECOUP_TEST_NIGHTS=90 $(BIN)/python -m pytest -s -m slow tests/incidents/test_nights.py
+
 benchmarks/.venv/.ready: benchmarks/requirements-peers.lock
 	$(PYTHON) -m venv benchmarks/.venv
 	$(BIN)/uv pip sync -q --system-certs --require-hashes --python benchmarks/.venv/bin/python benchmarks/requirements-peers.lock
@@ -137,4 +140,4 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.around
 	$(BIN)/python -m benchmarks.report
 
-.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all soak test-slow proof bench
+.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all soak test-slow proof nights bench

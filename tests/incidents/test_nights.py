@@ -1,6 +1,7 @@
-"""Nights with killed processes, a receiver that fails one time in three, and outages: each true incident is told once.
+"""Nights of the whole product, killed at random, with a receiver that fails one time in three: each incident is told once.
 
-RECOUP_TEST_NIGHTS says how many nights; each thirty hold one failing stretch with an outage in it and one silent stretch.
+RECOUP_TEST_NIGHTS says how many nights (`make nights`: 90). What happens in them is story.py. The disk fills by its limit,
+not by its bytes; full disks are tests/torture.
 """
 
 import json
@@ -12,24 +13,20 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from pipelines.incidents.ledger import open_ledger, open_subjects, record, transaction
-from pipelines.incidents.limits import read_limits
-from pipelines.incidents.observe import Observation, observe
+from pipelines.errors import RecoupError
+from pipelines.incidents.ledger import newest, open_ledger
 from pipelines.incidents.outbox import deliver
 from pipelines.incidents.sinks import sinks_of
-from pipelines.settings import Settings
-from tests.support.warehouse_builder import WarehouseBuilder, built, utc
+from tests.incidents.story import ANOMALOUS, DAMAGED, DAY, ROUND, TRUTH, Story, expected, new_errors, of_round
+from tests.support.polled_world import HOUR, START
 
-NIGHTS = int(os.environ.get("RECOUP_TEST_NIGHTS", "30"))
-FIRST = utc("2026-03-01T02:00:00")
-DAY = timedelta(days=1)
-KINDS = ("task_failing", "task_silent")
+NIGHTS = int(os.environ.get("RECOUP_TEST_NIGHTS", "10"))
 RECEIVER = """
 import json, random, sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -37,33 +34,17 @@ dice = random.Random(7)
 class Receiver(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        fails = dice.random() < 1 / 3
-        if not fails:
+        fate = dice.random()
+        if fate > 1 / 6:  # the sixth part is refused, another sixth is taken and yet answered with an error
             with open(sys.argv[1], "ab") as file:
                 file.write(body + b"\\n")
-        self.send_response(500 if fails else 200)
+        self.send_response(500 if fate < 1 / 3 else 200)
         self.end_headers()
     def log_message(self, *_): ...
 server = HTTPServer(("127.0.0.1", 0), Receiver)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-
-
-def truth(task: str, night: int, dice: random.Random) -> str | None:
-    """Return how a task's run of a night ends; None when it does not come."""
-    day = night % 30
-    if task == "failing" and 5 <= day <= 10:
-        return "failed"
-    if task == "silent" and 14 <= day <= 18:
-        return None
-    if task == "flaky" and dice.random() < 0.1:
-        return "failed"
-    return "succeeded"
-
-
-def is_outage(night: int) -> bool:
-    return night % 30 in (8, 9, 16)
 
 
 @contextmanager
@@ -77,85 +58,108 @@ def receiver(taken: Path) -> Iterator[str]:
             process.kill()
 
 
-def in_a_process_that_may_be_killed(work: Callable[[], None], kill_after: float | None) -> bool:
-    """Do work in a process of its own, killed after so many seconds; tell whether it came to its end."""
+def is_killed(work: Callable[[], None], after: float | None) -> bool:
+    """Do work in a process of its own, and kill it after so many seconds; tell whether that came before its end.
+
+    This process never opens DuckDB, whose threads a forked one would lack.
+    """
     child = os.fork()
     if child == 0:
         try:
-            work()
+            with suppress(RecoupError):
+                work()
             os._exit(0)
         finally:
             os._exit(1)
-    if kill_after is not None:
-        time.sleep(kill_after)
+    if after is not None:
+        time.sleep(after)
         os.kill(child, signal.SIGKILL)
-    return os.waitpid(child, 0)[1] == 0
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "a night ended in an error that is not our own"
+    return os.WIFSIGNALED(status)
 
 
-def note(settings: Settings, seen: list[Observation], now: datetime) -> None:
-    sinks = sinks_of(settings)
-    with open_ledger(settings.layout) as ledger, transaction(ledger):
-        record(ledger, seen, kinds=KINDS, limits=read_limits(None), sinks=list(sinks), now=now)
-    for hour in range(3):
-        deliver(settings.layout, sinks, lambda at=now + timedelta(hours=hour): at)  # type: ignore[misc]
+def waiting(story: Story) -> int:
+    with open_ledger(story.world.settings.layout) as ledger:
+        return int(ledger.execute("select count(*) from messages where delivered_at is null").fetchone()[0])
 
 
-def live(house: WarehouseBuilder, night: int, waiting: list[tuple[str, str, str]], dice: random.Random) -> datetime:
-    """Let a day pass: runs come, and are seen unless the source is out."""
-    now = FIRST + night * DAY
-    for task in ("failing", "silent", "flaky", "steady"):
-        outcome = truth(task, night, dice)
-        if outcome:
-            waiting.append((f"{task}-{night}", task, outcome))
-    if is_outage(night):
-        house.con.execute("update core.tasks set last_verdict = 'unknown'")
-        return now
-    for run_id, task, outcome in waiting:
-        created = FIRST + int(run_id.split("-")[1]) * DAY - timedelta(hours=2)
-        house.run(run_id, task, created_at=created.isoformat(), outcome=outcome, finished_at=created.isoformat())
-    waiting.clear()
-    house.con.execute(
-        "update core.tasks set last_verdict = 'known', observed_until_at = ?::timestamptz", [now.isoformat()]
+class Life:
+    """Lives through the story; `kills` counts how often it was ended before its end."""
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.dice = story, random.Random(3)
+        self.kills, self.hours, self.usual_seconds = 0, 0, 3.0
+
+    def until_done(self, work: Callable[[], None]) -> None:
+        after = self.dice.uniform(0, self.usual_seconds) if self.dice.random() < 0.4 else None
+        began = time.monotonic()
+        while is_killed(work, after):
+            self.kills += 1
+            after, began = None, time.monotonic()
+        self.usual_seconds = max(time.monotonic() - began, 0.5)
+
+    def deliver_late(self) -> None:
+        self.hours += 1
+        settings, at = self.story.world.settings, START + (NIGHTS + 1) * DAY + self.hours * HOUR
+        deliver(settings.layout, sinks_of(settings), lambda: at)
+
+    def day(self, day: int) -> None:
+        for at, step in self.story.steps(day):
+            self.until_done(lambda at=at, step=step: self.story.run(day, at, step))  # type: ignore[misc]
+        if of_round(day) in DAMAGED:
+            self.until_done(self.story.repair)
+
+
+def told_events(taken: Path) -> Counter[tuple[str, str, str]]:
+    """Count what a receiver was told, by kind, title and event; a key that came again is the same message."""
+    messages = {body["key"]: body for body in map(json.loads, taken.read_text().splitlines())}
+    return Counter((body["kind"], body["title"], body["event"]) for body in messages.values())
+
+
+def is_false(kind: str, title: str) -> bool:
+    """Tell whether the story has no trouble of this kind and title; how often it has is compared apart."""
+    in_story = (kind, title) in TRUTH or (kind == "anomaly" and title in ANOMALOUS)
+    return not in_story and kind not in ("new_error", "budget", "check_failing")
+
+
+def shown(life: Life, found: Counter[tuple[str, str]], told: int, taken: int) -> str:
+    false = {what: times for what, times in found.items() if is_false(*what)}
+    lines = (f"{kind:17} {title}: {times}" for (kind, title), times in sorted(found.items()))
+    return (
+        f"{NIGHTS} nights, {life.kills} kills, {found.total()} incidents, {told} messages (received {taken} times), "
+        f"false: {false or 'none'}\n" + "\n".join(lines)
     )
-    return now
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_each_true_incident_is_told_once_and_no_outage_closes_one(tmp_path: Path) -> None:
-    dice, waiting, kills = random.Random(3), list[tuple[str, str, str]](), 0
-    house, due = WarehouseBuilder(), {"schedule": "0 0 * * *", "schedule_id": "s", "timezone": "UTC"}
-    for task in ("failing", "silent", "flaky", "steady"):
-        house.task(task, observed_from_at=(FIRST - DAY).isoformat(), **due)
-    taken = tmp_path / "taken.jsonl"
+    rounds, taken = -(-NIGHTS // ROUND), tmp_path / "taken.jsonl"
     with receiver(taken) as url:
-        settings = Settings.load(warehouse_dir=tmp_path / "warehouse", incident_sinks=url)
-        for night in range(NIGHTS):
-            now = live(house, night, waiting, dice)
-            built(house, "task_health", "schedule_adherence", as_of=now)
-            with open_ledger(settings.layout) as ledger:
-                before = open_subjects(ledger)
-            seen = observe(house.con, KINDS, before)
-            while not in_a_process_that_may_be_killed(
-                lambda seen=seen, now=now: note(settings, seen, now),  # type: ignore[misc]
-                dice.uniform(0.0, 0.15) if dice.random() < 0.5 else None,
-            ):
-                kills += 1
-            with open_ledger(settings.layout) as ledger:
-                after = open_subjects(ledger)
-            if is_outage(night):
-                assert after == before
-        # Quiet nights, in which what is still due gets out.
-        for extra in range(3):
-            note(settings, [], FIRST + (NIGHTS + extra) * DAY)
-    told = {body["key"]: body for body in map(json.loads, taken.read_text().splitlines())}
-    counts = Counter((body["kind"], body["subject"], body["event"]) for body in told.values())
-    months = NIGHTS // 30
-    for kind, subject in (("task_failing", "failing"), ("task_silent", "silent")):
-        assert (counts[kind, subject, "opened"], counts[kind, subject, "closed"]) == (months, months)
-    false = {key: count for key, count in counts.items() if key[1] not in ("failing", "silent")}
-    false |= {key: count for key, count in counts.items() if key in (("task_silent", "failing", "opened"),)}
-    print(f"{NIGHTS} nights, {kills} kills, {len(told)} messages, false: {false or 'none'}")  # noqa: T201
-    assert ("task_failing", "steady", "opened") not in counts
-    with open_ledger(settings.layout) as ledger:
-        assert [tuple(r) for r in ledger.execute("select count(*) from messages where delivered_at is null")] == [(0,)]
+        story = Story(tmp_path, rounds, url)
+        life = Life(story)
+        for day in range(1, NIGHTS + 1):
+            life.day(day)
+        while waiting(story):  # what the receiver refused last is due again an hour later
+            life.deliver_late()
+    incidents, told = newest(story.world.settings.layout, are_open_only=False, count=-1), told_events(taken)
+    found = Counter((one["kind"], one["title"]) for one in incidents)
+    print(shown(life, found, told.total(), len(taken.read_text().splitlines())))  # noqa: T201
+    # In the ledger as it happened ...
+    assert {what: found[what] for what in TRUTH} == expected(rounds)
+    assert Counter(kind for kind, _ in found if kind == "new_error").total() == found_times(found, "new_error")
+    assert {title.split(":")[0] for kind, title in found if kind == "new_error"} == new_errors(story.world.sim, NIGHTS)
+    assert found_times(found, "budget") == rounds <= found_times(found, "check_failing")
+    assert not [what for what in found if is_false(*what)]
+    assert {one["kind"] for one in incidents if one["closed_at"] is None} <= {"new_error"}
+    # ... and told as it is in the ledger.
+    closed = [one for one in incidents if one["closed_at"] is not None]
+    ends = Counter((one["kind"], one["title"], "closed") for one in closed)
+    assert told == Counter((*what, "opened") for what in found.elements()) + ends
+    assert not [one for one in closed if story.is_in_outage(datetime.fromisoformat(one["closed_at"]))]
+    assert life.kills > NIGHTS / 10
+
+
+def found_times(found: Counter[tuple[str, str]], kind: str) -> int:
+    return sum(times for what, times in found.items() if what[0] == kind)
