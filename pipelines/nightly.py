@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipelines.clock import Clock
+from pipelines.console.number_format import count
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadSettings, ChecksFailed, RecoupError, WarehouseBusy
-from pipelines.incidents.watch import beat, note_build, note_night, note_poll
+from pipelines.incidents.watch import Night, beat, note_build, note_night, note_poll
 from pipelines.ingest.poll import load_pending, poll
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
@@ -46,8 +47,8 @@ def nightly(
 ) -> NightReport:
     """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then."""
     beat(settings, "/start")
-    with noted(settings, clock) as checks:
-        return _night(settings, clock, client, progress, checks)
+    with noted(settings, clock) as night:
+        return _night(settings, clock, client, progress, night)
 
 
 def _night(
@@ -55,7 +56,7 @@ def _night(
     clock: Clock,
     client: RecoupClient | None,
     progress: Progress | None,
-    checks: list[CheckResult],
+    night: Night,
 ) -> NightReport:
     polled = poll_and_note(settings, clock=clock, client=client, progress=progress)
     models, built = load_models(), list[BuildReport]()
@@ -67,9 +68,9 @@ def _night(
             progress("checking and publishing", 0, 1)
 
     report = ReportAttachment(write_report)
-    snapshot = _publish(settings, models, clock, prepare, report, checks)
+    snapshot = _publish(settings, models, clock, prepare, report, night)
     report.raise_failure()
-    return NightReport(polled, built[0], checks, snapshot)
+    return NightReport(polled, built[0], night.checks, snapshot)
 
 
 def build_and_check(
@@ -93,9 +94,9 @@ def check_and_publish(
 
     Raises ChecksFailed, with the published copy left as it is. An error of the report is the caller's to raise.
     """
-    with noted(settings, clock) as checks:
+    with noted(settings, clock) as night:
         prepare = partial(_build_missing, settings, models, clock)
-        return _publish(settings, models, clock, prepare, report, checks)
+        return _publish(settings, models, clock, prepare, report, night)
 
 
 def _build_missing(settings: Settings, models: Sequence[Model], clock: Clock, con: Connection) -> None:
@@ -123,15 +124,15 @@ def poll_and_note(
 
 
 @contextmanager
-def noted(settings: Settings, clock: Clock) -> Iterator[list[CheckResult]]:
-    """Note how a night (or its last step) ends, with the results of checks that the block puts into the list."""
-    checks: list[CheckResult] = []
+def noted(settings: Settings, clock: Clock) -> Iterator[Night]:
+    """Note how a night (or its last step) ends, with what the block puts into it."""
+    night = Night()
     try:
-        yield checks
+        yield night
     except Exception as error:
-        note_night(settings, clock, error=error, checks=checks)
+        note_night(settings, clock, night, error)
         raise
-    note_night(settings, clock, error=None, checks=checks)
+    note_night(settings, clock, night)
 
 
 def _publish(
@@ -140,16 +141,16 @@ def _publish(
     clock: Clock,
     prepare: Judge,
     report: ReportAttachment | None,
-    checks: list[CheckResult],
+    night: Night,
 ) -> Snapshot:
-    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; `checks` gets them."""
+    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; noted in `night`."""
 
     def audit(con: Connection) -> None:
         refuse_lost_polls(con, settings.layout)
-        checks.extend(run_checks(con, models))
-        refuse_failed(checks)
+        night.checks.extend(run_checks(con, models))
+        refuse_failed(night.checks)
 
-    return publish(
+    snapshot = publish(
         Warehouse.of(settings),
         kept=settings.snapshots_kept,
         clock=clock,
@@ -157,6 +158,8 @@ def _publish(
         audit=audit,
         extras=report,
     )
+    night.snapshot_number = snapshot.number
+    return snapshot
 
 
 def refuse_failed(checks: Sequence[CheckResult]) -> None:
@@ -164,7 +167,7 @@ def refuse_failed(checks: Sequence[CheckResult]) -> None:
     failed = [check for check in checks if not check.passed and check.severity == "error"]
     if failed:
         told = "; ".join(
-            f"{'.'.join(check.asset)} {check.name} ({check.failing_count} rows: {check.description})"
+            f"{'.'.join(check.asset)} {check.name} ({count(check.failing_count, 'row')}: {check.description})"
             for check in failed
         )
-        raise ChecksFailed(f"nothing was published, since {len(failed)} checks failed: {told}. See docs/runbook.md")
+        raise ChecksFailed(f"nothing was published, since {count(len(failed), 'check')} failed: {told}. See docs/runbook.md")

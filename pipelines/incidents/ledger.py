@@ -34,6 +34,7 @@ def open_ledger(layout: Layout) -> Iterator[sqlite3.Connection]:
         path.chmod(PRIVATE_FILE_MODE)
         con.row_factory = sqlite3.Row
         con.executescript(statement("incidents", "ledger"))
+        _add_what_older_ledgers_lack(con)
         yield con
 
 
@@ -42,6 +43,12 @@ def is_lost(layout: Layout) -> bool:
     path = layout.incident_ledger
     is_there = path.exists() and path.stat().st_size > 0
     return not is_there and (current_number(layout) or 0) > 1
+
+
+def _add_what_older_ledgers_lack(con: sqlite3.Connection) -> None:
+    """The ledger cannot be made again from the archive, so it is changed where it lies."""
+    if "snapshot_number" not in {row["name"] for row in con.execute("pragma table_info(check_results)")}:
+        con.execute("alter table check_results add column snapshot_number integer")
 
 
 @contextmanager
@@ -95,11 +102,14 @@ def record(
         _doubt(con, known)
 
 
-def keep_checks(con: sqlite3.Connection, checks: Sequence[CheckResult], now: datetime) -> None:
-    """Keep what each check found."""
+def keep_checks(
+    con: sqlite3.Connection, checks: Sequence[CheckResult], now: datetime, snapshot_number: int | None = None
+) -> None:
+    """Keep what each check found, and of which published snapshot; None when nothing was published."""
     con.executemany(
-        "insert or replace into check_results values (?, ?, ?, ?, ?)",
-        [(now.isoformat(), ".".join(c.asset), c.name, c.severity, c.failing_count) for c in checks],
+        "insert or replace into check_results "
+        "(checked_at, relation, name, severity, failing_count, snapshot_number) values (?, ?, ?, ?, ?, ?)",
+        [(now.isoformat(), ".".join(c.asset), c.name, c.severity, c.failing_count, snapshot_number) for c in checks],
     )
 
 

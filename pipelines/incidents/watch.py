@@ -5,6 +5,7 @@ Nothing here fails a build or a night: what cannot be noted or told is said in o
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -62,26 +63,34 @@ def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
             insert_rows(con, f"core.{table}", kept)
 
 
-def note_night(settings: Settings, clock: Clock, *, error: Exception | None, checks: Sequence[CheckResult]) -> None:
-    """Note how a night went, with the checks as far as it got; send what is due, and call the watchdog."""
+@dataclass(slots=True)
+class Night:
+    """How far a night got: what its checks found, and the snapshot that it published."""
+
+    checks: list[CheckResult] = field(default_factory=list)
+    snapshot_number: int | None = None
+
+
+def note_night(settings: Settings, clock: Clock, night: Night, error: Exception | None = None) -> None:
+    """Note how a night went; send what is due, and call the watchdog."""
     is_refused = isinstance(error, BadSettings) and not settings.layout.is_there
     if not is_refused:  # a night that ends before its first step makes no warehouse
-        _note_night(settings, clock, error, checks)
+        _note_night(settings, clock, night, error)
         if error is None and settings.digest == "daily":
             _note_digest(settings, clock)
         _tell_all(settings, clock)
     beat(settings, "/fail" if error is not None else "")
 
 
-def _note_night(settings: Settings, clock: Clock, error: Exception | None, checks: Sequence[CheckResult]) -> None:
+def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception | None) -> None:
     with _without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
         limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         told = _words(error) if error is not None else None
         kinds = (*NIGHT_KINDS, *STATE_KINDS)
         with transaction(ledger):
-            keep_checks(ledger, checks, clock())
+            keep_checks(ledger, night.checks, clock(), night.snapshot_number)
             nights = count_failed_nights(ledger, has_failed=error is not None, now=clock())
-            seen = [*observe_night(nights, told, checks), *observe_state(settings.layout, clock())]
+            seen = [*observe_night(nights, told, night.checks), *observe_state(settings.layout, clock())]
             record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
 
 

@@ -6,7 +6,7 @@ What is noted and told belongs to incidents/; nights that end well are noted by 
 import dagster as dg
 
 from pipelines.errors import RecoupError
-from pipelines.incidents.watch import note_night
+from pipelines.incidents.watch import Night, note_night
 from pipelines.orchestrate.jobs import nightly_job
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.settings import Settings
@@ -30,6 +30,6 @@ def night_failed(settings: Settings) -> dg.SensorDefinition:
         failed = [event.step_key for event in context.get_step_failure_events()]
         if NOTING_STEP not in failed:
             words = f"run {context.dagster_run.run_id} failed in {', '.join(map(str, failed)) or 'its process'}"
-            note_night(pipeline.settings, pipeline.clock, error=RecoupError(words), checks=[])
+            note_night(pipeline.settings, pipeline.clock, Night(), RecoupError(words))
 
     return look

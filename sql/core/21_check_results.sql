@@ -3,5 +3,6 @@ create table if not exists core.check_results (
     relation varchar not null,
     name varchar not null,
     severity varchar not null,
-    failing_count bigint not null
+    failing_count bigint not null,
+    snapshot_number integer
 );

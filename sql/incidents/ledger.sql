@@ -36,6 +36,7 @@ create table if not exists check_results (
     name text not null,
     severity text not null,
     failing_count integer not null,
+    snapshot_number integer,
     primary key (checked_at, relation, name)
 );
 create table if not exists facts (name text primary key, value text not null);

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipelines.clock import fixed, parse_instant
 from pipelines.errors import ChecksFailed
 from pipelines.incidents.ledger import open_ledger
-from pipelines.incidents.watch import note_night
+from pipelines.incidents.watch import Night, note_night
 from pipelines.schedule.poll_interval import Cadence, write_state
 from pipelines.settings import Settings
 from tests.cli.conftest import BODY_TIME, run
@@ -81,12 +81,12 @@ def test_the_file_is_written_whole_after_each_night_and_everybody_may_read_it(
     assert "RECOUP_METRICS_FILE must end with .prom" in capsys.readouterr().err
     monkeypatch.setenv("RECOUP_METRICS_FILE", "metrics/recoup.prom")
     file = Path("metrics/recoup.prom")
-    note_night(Settings.load(), fixed(NOON), error=ChecksFailed("no"), checks=[])
+    note_night(Settings.load(), fixed(NOON), Night(), ChecksFailed("no"))
     shown = samples(file.read_text())
     assert shown["open_incidents", "night_failing"] == 1
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     assert [path.name for path in file.parent.iterdir()] == ["recoup.prom"]
-    note_night(Settings.load(), fixed(NOON + timedelta(days=1)), error=None, checks=[])
+    note_night(Settings.load(), fixed(NOON + timedelta(days=1)), Night())
     later = samples(file.read_text())
     assert later["open_incidents", "night_failing"] == 0
     assert later["last_good_night_timestamp_seconds", ""] == (NOON + timedelta(days=1)).timestamp()
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_written_fails_no_night(
     published: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("RECOUP_METRICS_FILE", "/proc/none/recoup.prom")
-    note_night(Settings.load(), fixed(NOON), error=None, checks=[])
+    note_night(Settings.load(), fixed(NOON), Night())
     assert "figures for the monitor were not written" in caplog.text
 
 
@@ -111,7 +111,7 @@ class TestDigest:
         return told
 
     def test_it_is_off_by_default(self, told: Path) -> None:
-        note_night(Settings.load(), fixed(NOON), error=None, checks=[])
+        note_night(Settings.load(), fixed(NOON), Night())
         assert not told.exists()
 
     def test_once_a_day_whatever_happens(self, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,8 +119,8 @@ class TestDigest:
         settings = Settings.load()
         # 14:00 and 16:00 UTC are two days in Tokyo; a bad night brings none.
         for hours in (0, 1, 2, 2, 4, 5):
-            note_night(settings, fixed(NOON + timedelta(hours=hours)), error=None, checks=[])
-        note_night(settings, fixed(NOON + timedelta(days=2)), error=ChecksFailed("no"), checks=[])
+            note_night(settings, fixed(NOON + timedelta(hours=hours)), Night())
+        note_night(settings, fixed(NOON + timedelta(days=2)), Night(), ChecksFailed("no"))
         messages = [json.loads(line) for line in told.read_text().splitlines()]
         digests = [one for one in messages if one["event"] == "digest"]
         assert [one["day"] for one in digests] == ["2026-08-20", "2026-08-21"]

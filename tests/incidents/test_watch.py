@@ -13,7 +13,7 @@ import pytest
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
 from pipelines.incidents.ledger import is_lost, open_ledger
-from pipelines.incidents.watch import beat, note_build, note_night, tell
+from pipelines.incidents.watch import Night, beat, note_build, note_night, tell
 from pipelines.nightly import noted
 from pipelines.paths import Layout
 from pipelines.publish.snapshots import flip
@@ -53,13 +53,13 @@ def test_a_night_that_fails_is_an_incident_until_one_goes_well(tmp_path: Path) -
         settings = Settings.load(warehouse_dir=tmp_path, heartbeat_url=url, incident_sinks=f"file:{tmp_path}/told")
         beat(settings, "/start")
         for _ in range(2):
-            with pytest.raises(ChecksFailed), noted(settings, lambda: NOON) as checks:
-                checks.append(BAD_CHECK)
+            with pytest.raises(ChecksFailed), noted(settings, lambda: NOON) as night:
+                night.checks.append(BAD_CHECK)
                 raise ChecksFailed("nothing was published")
         query = "select kind, state, measure from incidents order by kind"
         assert ledger(settings, query) == [("check_failing", "open", 7.0), ("night_failing", "open", 2.0)]
-        with noted(settings, lambda: NOON) as checks:
-            checks.append(CheckResult("unique_run_id", ("core", "runs"), "error", True, 0, "A failing key"))
+        with noted(settings, lambda: NOON) as night:
+            night.checks.append(CheckResult("unique_run_id", ("core", "runs"), "error", True, 0, "A failing key"))
         assert {state for _, state, _ in ledger(settings, query)} == {"recovered"}
         assert called == ["/beat/start", "/beat/fail", "/beat/fail", "/beat"]
         assert len((tmp_path / "told").read_text().splitlines()) == 4
@@ -72,11 +72,13 @@ def test_a_build_puts_incidents_and_check_results_where_analysts_read(tmp_path: 
     for day in range(15, 20):
         house.run(f"r{day}", created_at=f"2026-08-{day}T09:00:00Z", outcome="failed")
     house.build()
-    note_night(settings, lambda: NOON, error=None, checks=[BAD_CHECK])
+    note_night(settings, lambda: NOON, Night([BAD_CHECK], 7))
     note_build(house.con, settings, lambda: NOON)
     shown = house.query("select kind, title, state from core.incidents where kind = 'task_failing'")
     assert shown == [("task_failing", "Weekly digest", "open")]
-    assert house.query("select relation, failing_count from core.check_results") == [("core.runs", 7)]
+    assert house.query("select relation, failing_count, snapshot_number from core.check_results") == [
+        ("core.runs", 7, 7)
+    ]
     assert house.failing_checks("core.incidents", "core.check_results") == {}
 
 
@@ -92,8 +94,8 @@ def test_a_build_puts_incidents_and_check_results_where_analysts_read(tmp_path: 
 def test_nothing_of_it_fails_a_night(tmp_path: Path, wrong: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     settings = Settings.load(warehouse_dir=tmp_path, **wrong)
     caplog.set_level(logging.WARNING)
-    with noted(settings, lambda: NOON) as checks:
-        checks.append(BAD_CHECK)
+    with noted(settings, lambda: NOON) as night:
+        night.checks.append(BAD_CHECK)
     assert caplog.records
     assert "hush-hush" not in caplog.text
 
