@@ -29,6 +29,7 @@ from pipelines.cli.commands import (
 )
 from pipelines.console import log
 from pipelines.console.log import PROGRAM
+from pipelines.console.one_line import one_line
 from pipelines.home import HOME
 from pipelines.machine_faults import in_words, is_interrupt
 
@@ -196,8 +197,3 @@ def _unexpected(arguments: Sequence[str], error: Exception) -> str:
     again = " ".join([PROGRAM, "--traceback", *arguments])
     hint = "" if "--traceback" in arguments else f". This is a bug; for the traceback run: {again}"
     return f"unexpected {type(error).__name__}: {error}{hint}"
-
-
-def one_line(text: str) -> str:
-    """Fold a message into one line without control characters, whatever the API put into it."""
-    return "".join(char for char in " ".join(text.split()) if char.isprintable())

@@ -68,13 +68,31 @@ def size(number: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
-def span(length: timedelta) -> str:
-    """Write how long something is, in its largest fitting unit."""
-    seconds = max(length.total_seconds(), 0)
-    for unit, unit_seconds in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= 2 * unit_seconds:
-            return f"{seconds / unit_seconds:.0f} {unit}s"
-    return f"{seconds:.0f} seconds"
+def duration(length: timedelta | int | float | Decimal | None) -> str:
+    """Write how long something is (a number: milliseconds): `4.2 s`, `48 s`, `4 min 10 s`, `11 h 56 min`, `3 d 2 h`.
+
+    core.duration_text writes the same in SQL.
+    """
+    if length is None:
+        return NOTHING
+    milliseconds = length.total_seconds() * 1000 if isinstance(length, timedelta) else length
+    ms = max(int(milliseconds), 0)
+    if ms < 9_950:
+        return "{}.{} s".format(*divmod((ms + 50) // 100, 10))
+    if ms < 59_500:
+        return f"{(ms + 500) // 1000} s"
+    for below, unit_ms, per_unit, unit, small_unit in (
+        (3_599_500, 1000, 60, "min", "s"),
+        (172_770_000, 60_000, 60, "h", "min"),
+    ):
+        if ms < below:
+            return _two_units((ms + unit_ms // 2) // unit_ms, per_unit, unit, small_unit)
+    return _two_units((ms + 1_800_000) // 3_600_000, 24, "d", "h")
+
+
+def _two_units(number: int, per_unit: int, unit: str, small_unit: str) -> str:
+    whole, rest = divmod(number, per_unit)
+    return f"{whole} {unit}" + (f" {rest} {small_unit}" if rest else "")
 
 
 def moment(instant: datetime) -> str:

@@ -5,8 +5,11 @@ Its parts come from counts, titles and normalised error messages; prompts, paylo
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+
+from pipelines.console.number_format import duration, moment
+from pipelines.console.one_line import one_line
 
 LONGEST_TEXT = 2000
 TOLD = (
@@ -41,16 +44,32 @@ def body_of_digest(day: date, text: str, key: str) -> str:
 
 def subject_line(incident: Mapping[str, Any], event: str) -> str:
     """Return one line, without control characters, whatever a title holds."""
-    line = f"[recoup] {event} {incident['kind']}: {incident['title']}"
-    return "".join(char for char in " ".join(line.split()) if char.isprintable())[:200]
+    return one_line(f"[recoup] {event}: {heading(incident)}")[:200]
+
+
+def heading(incident: Mapping[str, Any]) -> str:
+    """Return kind and title as people read them."""
+    return f"{incident['kind'].replace('_', ' ')}: {incident['title']}"
+
+
+def times(incident: Mapping[str, Any]) -> str:
+    """Return since when it lasts, or from when to when and how long it did."""
+    opened, closed = incident["opened_at"], incident["closed_at"]
+    if not closed:
+        return f"since {_moment(opened)}"
+    lasted = duration(datetime.fromisoformat(closed) - datetime.fromisoformat(opened))
+    return f"from {_moment(opened)} to {_moment(closed)}, {lasted}"
+
+
+def _moment(stored: str) -> str:
+    return moment(datetime.fromisoformat(stored))
 
 
 def text_of(incident: Mapping[str, Any], event: str) -> str:
     """Return a few lines: what, since when, why, how completely known, and where to look."""
-    until = f", until {incident['closed_at'][:16]} UTC" if event == "closed" else ""
     lines = [
         subject_line(incident, event),
-        f"since {incident['opened_at'][:16]} UTC{until}",
+        times(incident),
         incident["cause"],
         f"completeness: {incident['completeness']}",
     ]

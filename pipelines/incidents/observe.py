@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.console.number_format import count, duration, size
 from pipelines.database.connection import Connection
 from pipelines.database.sql_text import literal, rows, statement
 from pipelines.paths import Layout
@@ -56,14 +57,14 @@ def observe_state(layout: Layout, now: datetime) -> Iterator[Observation]:
     snapshot = current_snapshot(layout)
     if snapshot is not None:
         hours = (now - snapshot.published_at).total_seconds() / 3600
-        told = f"snapshot {snapshot.number} is {hours:.1f} hours old"
+        told = f"snapshot {snapshot.number} is {duration(now - snapshot.published_at)} old"
         yield Observation("published_stale", "published", "The published copy", hours, told, "known", "")
     yield _disk(layout)
 
 
 def _check(check: CheckResult) -> Observation:
     relation = ".".join(check.asset)
-    told = f"{check.failing_count} rows: {check.description}"
+    told = f"{count(check.failing_count, 'row')}: {check.description}" if check.failing_count else "no row breaks it"
     query = f"from core.check_results where name = {literal(check.name)} order by checked_at desc limit 20"
     return Observation(
         "check_failing",
@@ -79,5 +80,5 @@ def _check(check: CheckResult) -> Observation:
 def _disk(layout: Layout) -> Observation:
     free = shutil.disk_usage(layout.root).free
     needed = layout.work_file.stat().st_size * 2 if layout.work_file.exists() else 0
-    told = f"the next publish needs {needed:,} bytes, {free:,} are free"
+    told = f"the next publish needs {size(needed)}, {size(free)} are free"
     return Observation("disk_filling", "disk", "The disk", needed / max(free, 1), told, "known", "")

@@ -59,9 +59,11 @@ def _sink(entry: str, position: int) -> Send:
 
 
 def _post(url: str, message: Message) -> None:
+    # Slack and its like read <!channel> in a title as a call to everybody, and want these three signs written so.
+    text = str(message["text"]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     try:
         answer = httpx.post(
-            url, json=dict(message), headers={"Idempotency-Key": message["key"]}, timeout=TIMEOUT_SECONDS
+            url, json={**message, "text": text}, headers={"Idempotency-Key": message["key"]}, timeout=TIMEOUT_SECONDS
         )
     except httpx.HTTPError as error:
         raise SinkFailed(f"the webhook did not answer ({type(error).__name__})") from None

@@ -5,6 +5,7 @@ How an anomaly or an effect is found belongs to sql/marts.
 
 from collections.abc import Iterator
 
+from pipelines.console.one_line import one_line
 from pipelines.database.sql_text import Row
 from pipelines.report.elements import (
     DEFAULT_MODEL,
@@ -14,7 +15,6 @@ from pipelines.report.elements import (
     coverage,
     instant,
     money,
-    one_line,
     share,
     task_link,
     task_names,

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.console import number_format
+from pipelines.console.one_line import one_line
 from pipelines.database.sql_text import Row
 
 NOT_OBSERVED = "not observed"
@@ -143,11 +144,6 @@ def title(row: Row) -> str:
     if row["task_id"] is None:
         return NO_TASK
     return one_line(row["title"]) or NO_TITLE
-
-
-def one_line(text: str | None) -> str:
-    """Put a text from the API on one line; invisible characters, like a change of writing direction, are left out."""
-    return "".join(char for char in " ".join((text or "").split()) if char.isprintable())
 
 
 def day_words(row: Row) -> str:

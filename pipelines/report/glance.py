@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pipelines.console import number_format
+from pipelines.console.one_line import one_line
 from pipelines.database.sql_text import Row
-from pipelines.report.elements import NOT_OBSERVED, known_money, one_line, share, title
+from pipelines.report.elements import NOT_OBSERVED, known_money, share, title
 from pipelines.report.queries import First
 
 NO_WEEK_BEFORE = "no whole week before to compare"

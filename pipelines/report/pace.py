@@ -1,8 +1,6 @@
 """How long runs take and how often they need a second attempt, as a table of words."""
 
-from decimal import Decimal
-
-from pipelines.console import number_format
+from pipelines.console.number_format import duration
 from pipelines.database.sql_text import Row
 from pipelines.report.elements import NOT_OBSERVED, Listing, Table, share, task_link, task_names
 from pipelines.report.queries import LISTED, Answers
@@ -26,9 +24,9 @@ def pace(answers: Answers) -> Listing:
             (
                 task_link(row["task_id"], names[row["task_id"]]),
                 f"{row['billed_n']:,}",
-                seconds(row["billed_p50_ms"]),
-                seconds(row["billed_p95_ms"]),
-                seconds(row["queue_p95_ms"]),
+                duration(row["billed_p50_ms"]),
+                duration(row["billed_p95_ms"]),
+                duration(row["queue_p95_ms"]),
                 _attempts(row),
                 _retried(row),
             )
@@ -59,14 +57,3 @@ def _retried(row: Row) -> str:
         return "none"
     saved = share(row["recovered_by_retry_count"] / row["retried_count"])
     return f"{row['retried_count']:,}, {saved} of them saved by it"
-
-
-def seconds(milliseconds: int | float | Decimal | None) -> str:
-    """Write a duration in the unit that fits."""
-    if milliseconds is None:
-        return number_format.NOTHING
-    length = float(milliseconds) / 1000
-    for unit, unit_seconds in (("h", 3_600), ("min", 60)):
-        if length >= 2 * unit_seconds:
-            return f"{length / unit_seconds:.1f} {unit}"
-    return f"{length:.1f} s"

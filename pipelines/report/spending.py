@@ -6,6 +6,7 @@ How a chart is drawn belongs to charts.py.
 from collections.abc import Sequence
 
 from pipelines.console import number_format
+from pipelines.console.one_line import one_line
 from pipelines.database.sql_text import Row
 from pipelines.report import charts
 from pipelines.report.chart_style import PAGE, spend_legend
@@ -19,7 +20,6 @@ from pipelines.report.elements import (
     coverage,
     known_money,
     money,
-    one_line,
     share,
     task_link,
     task_names,

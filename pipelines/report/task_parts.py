@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.console import number_format
+from pipelines.console.one_line import one_line
 from pipelines.database.sql_text import Row
 from pipelines.report.changes import change_row
-from pipelines.report.elements import NOT_OBSERVED, coverage, instant, money, one_line
-from pipelines.report.pace import seconds
+from pipelines.report.elements import NOT_OBSERVED, coverage, instant, money
 from pipelines.report.queries import PART_DAYS, PART_ROWS, Parts
 
 Rows = list[list[str]]
@@ -65,7 +65,7 @@ def _run(row: Row) -> list[str]:
     return [
         instant(row["created_at"]),
         row["outcome"].replace("_", " ") + test,
-        seconds(row["duration_ms"]),
+        number_format.duration(row["duration_ms"]),
         money(row["total_cents"]),
         attempts,
         _message([row["error_name"], row["message"]]),
@@ -80,7 +80,11 @@ def _error(row: Row) -> list[str]:
 
 def _tick(row: Row) -> list[str]:
     late = row["lateness_seconds"]
-    after = f"late by {seconds(late * 1000)}" if late is not None else "late: it ended without having started"
+    after = (
+        f"late by {number_format.duration(late * 1000)}"
+        if late is not None
+        else "late: it ended without having started"
+    )
     return [instant(row["tick_at"]), "missed" if row["status"] == "missed" else after]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cli import main as cli
+from pipelines.console.one_line import one_line
 from tests.cli.conftest import run
 
 PROGRAM = Path(sys.executable).parent / "recoup-warehouse"
@@ -74,7 +74,7 @@ class TestErrors:
         assert "Traceback (most recent call last)" in capsys.readouterr().err
 
     def test_control_characters_never_reach_the_terminal(self) -> None:
-        assert cli.one_line("bad\x1b[31m \r\n title\x07") == "bad[31m title"
+        assert one_line("bad\x1b[31m \r\n title\x07") == "bad[31m title"
 
 
 def _explode(*_: object) -> None:

@@ -1,11 +1,14 @@
-"""How money and shares are written for people."""
+"""How money, shares and durations are written for people."""
 
 import random
+from datetime import timedelta
 from decimal import Decimal
 
+import duckdb
 import pytest
 
 from pipelines.console import number_format
+from pipelines.paths import SQL_DIR
 
 
 class TestFigures:
@@ -32,6 +35,38 @@ class TestFigures:
     )
     def test_share(self, ratio: float | None, text: str) -> None:
         assert number_format.share(ratio) == text
+
+
+class TestDurations:
+    """Two units at most, rounded first; console, messages and page write the same."""
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0, "0.0 s"),
+            (-3, "0.0 s"),
+            (4.24, "4.2 s"),
+            (9.96, "10 s"),
+            (59.6, "1 min"),
+            (250, "4 min 10 s"),
+            (3_599.6, "1 h"),
+            (716 * 60, "11 h 56 min"),
+            (47.9999 * 3600, "2 d"),
+            (74.4 * 3600, "3 d 2 h"),
+        ],
+    )
+    def test_are_written(self, seconds: float, text: str) -> None:
+        assert number_format.duration(timedelta(seconds=seconds)) == text
+
+    def test_are_the_same_in_sql(self) -> None:
+        dice = random.Random(2)
+        edges = [edge + more for edge in (9_950, 59_500, 3_599_500, 172_770_000) for more in (-1, 0, 1, 499, 500)]
+        lengths = [*edges, *(int(10 ** dice.uniform(0, 10)) for _ in range(2_000)), -5]
+        macros = (SQL_DIR / "macros" / "durations.sql").read_text("utf-8")
+        with duckdb.connect() as con:
+            con.execute(f"create schema core; {macros}")
+            written = con.execute("select core.duration_text(unnest(?::bigint[]))", [lengths]).fetchall()
+        assert [text for (text,) in written] == [number_format.duration(length) for length in lengths]
 
 
 class TestEstimates:

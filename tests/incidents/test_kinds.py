@@ -39,6 +39,8 @@ def house() -> Iterator[WarehouseBuilder]:
     house.run("s", "silent", created_at=NOW.replace(hour=9).isoformat().replace("-20T", "-14T"))
     house.run("long", "hanging", created_at=at(3), last_observed_at=at(0), outcome="in_flight")
     house.run("ended", "hanging", created_at=at(3), outcome="succeeded")
+    message = "MAX_DURATION_EXCEEDED after 300s"
+    house.run("nameless", "dear", created_at=at(2), outcome="failed", error_message=message)
     house.run("d", "dear", created_at=at(1), compute_cents=900)
     house.rows("budgets", {"account_id": "account of dear", "monthly_budget_usd": 5, "warn_ratio": 0.8})
     house.gap(at(2.1), at(2.2), task_id="healthy")
@@ -106,8 +108,9 @@ def test_a_run_that_does_not_end_and_a_new_error_and_lost_runs_measure_above_the
     limits = read_limits(None)
     hanging, errors, lost = (found(house, kind) for kind in ("run_hanging", "new_error", "coverage_falling"))
     assert (hanging["long"].measure or 0) > (limits.of("run_hanging", "long") or 0)
-    assert [one.measure for one in errors.values() if one.title == "NewError"] == [5.0]
-    assert "lost it" in next(one.cause for one in errors.values() if one.title == "NewError")
+    assert [one.measure for one in errors.values() if one.title == "NewError: lost it"] == [5.0]
+    assert [one.measure for one in errors.values() if one.title == "MAX_DURATION_EXCEEDED after <n>"] == [1.0]
+    assert "was EXECUTING for 3 d when last seen" in hanging["long"].cause
     assert (lost["pipeline"].measure or 0) > (limits.of("coverage_falling", "pipeline") or 0)
 
 

@@ -128,7 +128,7 @@ def test_mail_file_and_command_take_it_too(tmp_path: Path) -> None:
         assert deliver(settings.layout, sinks_of(settings), Clock()).sent_count == 3
         server.shutdown()
     (mail,) = MailServer.mails
-    assert "Subject: [recoup] opened task_failing: Task a" in mail
+    assert "Subject: [recoup] opened: task failing: Task a" in mail
     (line,) = (tmp_path / "incidents.jsonl").read_text().splitlines()
     assert json.loads(line)["subject"] == json.loads((tmp_path / "taken.json").read_text())["subject"] == "a"
 

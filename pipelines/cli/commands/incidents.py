@@ -4,6 +4,7 @@ import click
 
 from pipelines.cli.chosen import settings_of_a_warehouse
 from pipelines.console.log import say
+from pipelines.console.one_line import one_line
 
 
 @click.command()
@@ -21,13 +22,14 @@ def incidents(shows_all: bool) -> None:
     """
     from pipelines.clock import utc_now
     from pipelines.incidents.ledger import newest
+    from pipelines.incidents.messages import heading, times
     from pipelines.incidents.watch import tell
 
     settings = settings_of_a_warehouse()
     found = newest(settings.layout, are_open_only=not shows_all)
     for one in found:
-        until = f" to {one['closed_at'][:16]}" if one["closed_at"] else ""
-        click.echo(f"{one['state']:<11}  {one['kind']}: {one['title']}, {one['opened_at'][:16]}{until} UTC")
+        state = one["state"].replace("_", " ")
+        click.echo(f"{state:<11}  {one_line(heading(one))}, {times(one)}")
         click.echo(f"             {one['cause']}")
     if not found:
         click.echo("nothing is wrong, as far as the last look could tell" if not shows_all else "there was none yet")

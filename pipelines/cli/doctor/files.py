@@ -14,7 +14,7 @@ import duckdb
 
 from pipelines.cli.doctor.finding import Finding, Level
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, shown_path, size, span
+from pipelines.console.number_format import count, duration, shown_path, size
 from pipelines.database.connection import open_published
 from pipelines.errors import NothingPublished
 from pipelines.load.hash_key import Privacy, is_new
@@ -96,7 +96,7 @@ def examine_snapshots(layout: Layout, clock: Clock) -> Iterator[Finding]:
         return
     age = clock() - published.published_at
     kept = len(snapshots.snapshot_numbers(layout))
-    text = f"snapshot {published.number}, {span(age)} old, {size(published.bytes)}; {count(kept, 'snapshot')} kept"
+    text = f"snapshot {published.number}, {duration(age)} old, {size(published.bytes)}; {count(kept, 'snapshot')} kept"
     is_old = age.total_seconds() > OLDEST_PUBLISHED_HOURS * 3600
     # Who looks at simulated data now and then misses nothing; who reads old numbers as today's does.
     bad: Level = "warn" if layout.simulated_file.exists() else "fail"

@@ -12,7 +12,7 @@ import duckdb
 from pipelines.archive.store import Archive
 from pipelines.cli.doctor.finding import Finding
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, span
+from pipelines.console.number_format import count, duration
 from pipelines.database.connection import Connection, Warehouse, open_published
 from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished, WarehouseBusy
@@ -86,7 +86,7 @@ def _last_poll(polls: Row, now: datetime) -> Finding:
     if last is None:
         return Finding("fail" if polls["last_at"] else "warn", "polls", "none succeeded yet", _why(polls))
     age = now - last
-    text = f"the last one that brought tasks was {span(age)} ago"
+    text = f"the last one that brought tasks was {duration(age)} ago"
     if age > LOST:
         return Finding("fail", "polls", text, "the API shows seven days, so runs are lost: `recoup-warehouse poll` now")
     if age > LATE:

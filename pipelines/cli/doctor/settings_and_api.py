@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 
 from pipelines.cli.doctor.finding import Finding, Level
 from pipelines.clock import Clock
-from pipelines.console.number_format import count, shown_path, span
+from pipelines.console.number_format import count, duration, shown_path
 from pipelines.demo.simulated_api import KEY
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.home import DOTENV, HOME, find_home
@@ -128,6 +128,6 @@ def _clock(response: Response) -> Iterator[Finding]:
     if abs(skew) <= WORTH_TELLING:
         return
     side = "behind" if skew > timedelta() else "ahead of"
-    text = f"the clock of this machine is {span(abs(skew))} {side} the API's"
+    text = f"the clock of this machine is {duration(abs(skew))} {side} the API's"
     level: Level = "fail" if -skew > MOST_AHEAD else "warn"
     yield Finding(level, "clock", text, "set the clock; polls are stamped and ordered by it")

@@ -9,9 +9,9 @@ select
         when budget_state = 'will_be_over' then 1
         else 0
     end::double as measure,
-    strftime(month, '%Y-%m') || ': ' || coalesce(round(total_usd, 2)::varchar, 'an unknown sum') || ' of ' || round(budget_usd, 2)
-    || ' US dollars spent, forecast ' || coalesce(round(forecast_usd, 2)::varchar, 'not known') as cause,
-    'month so far: ' || coverage_status || ', ' || core.counted(runs_missing_count, 'run') || ' missing'
+    strftime(month, '%Y-%m') || ': ' || coalesce('$' || round(total_usd, 2), 'an unknown sum') || ' of $' || round(budget_usd, 2)
+    || ' spent, ' || coalesce('$' || round(forecast_usd, 2), 'an unknown sum') || ' expected by the end of the month' as cause,
+    'month so far: ' || replace(coverage_status, '_', ' ') || ', ' || core.counted(runs_missing_count, 'run') || ' missing'
     || case when unpriced_run_count > 0 then ', no cost told of ' || core.counted(unpriced_run_count, 'run') else '' end as completeness,
     'select * from marts.budget_status where account_id = ''' || coalesce(account_id, '') || '''' as rows_query
 from marts.budget_status

@@ -15,9 +15,11 @@ select
     'pipeline' as subject,
     'Polls' as title,
     coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*))::double as measure,
-    core.counted(coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*)), 'poll')
-    || ' in a row failed, the last with '
-    || coalesce(arg_min(error_kind, age_rank), 'no error') as cause,
+    case
+        when min(age_rank) filter (status <> 'failed') = 1 then 'the last poll was answered'
+        else core.counted(coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*)), 'poll') || ' in a row failed'
+            || coalesce(', the last with ' || arg_min(error_kind, age_rank), '')
+    end as cause,
     'polls are known' as completeness,
     'select started_at, status, error_kind, error_message from core.polls order by started_at desc limit 20' as rows_query
 from newest

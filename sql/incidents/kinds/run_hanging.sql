@@ -4,8 +4,9 @@ select
     run_id as subject,
     coalesce(title, run_id) as title,
     (lived_ms / nullif(core.overlong_after_ms(usual_n, usual_p99_ms), 0))::double as measure,
-    'run ' || run_id || ' was ' || status || ' for ' || core.counted(round(lived_ms / 60000.0)::bigint, 'minute') || ' when last seen; 99 % end within '
-    || coalesce(core.counted(ceil(usual_p99_ms / 60000.0)::bigint, 'minute'), 'a time not known yet') as cause,
+    'run ' || run_id || ' was ' || status || ' for ' || core.duration_text(lived_ms) || ' when last seen; '
+    || coalesce('99 % of its task''s end within ' || core.duration_text(usual_p99_ms), 'its task''s usual time is not known yet')
+        as cause,
     'last seen ' || strftime(last_observed_at, '%Y-%m-%d %H:%M UTC') as completeness,
     'select * from marts.live_runs where run_id = ''' || replace(run_id, '''', '''''') || '''' as rows_query
 from marts.live_runs

@@ -15,7 +15,12 @@ select
     'source' as subject,
     'The Recoup API' as title,
     coalesce(min(age_rank) filter (not is_outage) - 1, count(*))::double as measure,
-    'the last answer showed no runs of ' || core.counted(coalesce(arg_min(suspect_task_count, age_rank), 0), 'task') as cause,
+    case
+        when min(age_rank) filter (not is_outage) = 1 then 'the last answer showed runs'
+        else core.counted(coalesce(min(age_rank) filter (not is_outage) - 1, count(*)), 'answer') || ' in a row '
+            || 'came without runs, the last for ' || core.counted(coalesce(arg_min(suspect_task_count, age_rank), 0), 'task')
+            || ' that had some'
+    end as cause,
     'nothing was marked empty or deleted by it' as completeness,
     'select started_at, status, suspect_reasons from core.polls order by started_at desc limit 20' as rows_query
 from newest

@@ -15,7 +15,7 @@ select
         else failed_count_7d || ' of ' || n_7d || ' runs of 7 days failed, ' || failure_streak_count || ' in a row, since '
             || strftime(failing_since_at, '%Y-%m-%d %H:%M UTC')
     end as cause,
-    'runs of 7 days: ' || coverage_status_7d || ', ' || runs_missing_count_7d || ' missing' as completeness,
+    'runs of 7 days: ' || replace(coverage_status_7d, '_', ' ') || ', ' || runs_missing_count_7d || ' missing' as completeness,
     'select created_at, error_name, error_message from marts.failed_runs where task_id = '''
     || replace(task_id, '''', '''''') || ''' order by created_at desc limit 20' as rows_query
 from marts.task_health

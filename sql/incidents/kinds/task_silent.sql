@@ -15,7 +15,7 @@ select
         else core.counted(health.missed_tick_count, 'tick') || ' of ' || coalesce(health.schedule, '?') || ' passed without a run since '
             || strftime(health.overdue_since_at, '%Y-%m-%d %H:%M UTC')
     end as cause,
-    'runs of 7 days: ' || health.coverage_status_7d || ', ' || health.runs_missing_count_7d || ' missing' as completeness,
+    'runs of 7 days: ' || replace(health.coverage_status_7d, '_', ' ') || ', ' || health.runs_missing_count_7d || ' missing' as completeness,
     'select tick_at, status, run_id from marts.schedule_adherence where task_id = '''
     || replace(health.task_id, '''', '''''') || ''' order by tick_at desc limit 20' as rows_query
 from marts.task_health as health
