@@ -170,4 +170,6 @@ def refuse_failed(checks: Sequence[CheckResult]) -> None:
             f"{'.'.join(check.asset)} {check.name} ({count(check.failing_count, 'row')}: {check.description})"
             for check in failed
         )
-        raise ChecksFailed(f"nothing was published, since {count(len(failed), 'check')} failed: {told}. See docs/runbook.md")
+        raise ChecksFailed(
+            f"nothing was published, since {count(len(failed), 'check')} failed: {told}. See docs/runbook.md"
+        )

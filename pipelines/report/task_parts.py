@@ -80,12 +80,8 @@ def _error(row: Row) -> list[str]:
 
 def _tick(row: Row) -> list[str]:
     late = row["lateness_seconds"]
-    after = (
-        f"late by {number_format.duration(late * 1000)}"
-        if late is not None
-        else "late: it ended without having started"
-    )
-    return [instant(row["tick_at"]), "missed" if row["status"] == "missed" else after]
+    by = "it ended without having started" if late is None else number_format.duration(late * 1000)
+    return [instant(row["tick_at"]), "missed" if row["status"] == "missed" else f"late: {by}"]
 
 
 def _message(texts: Sequence[str | None]) -> str:

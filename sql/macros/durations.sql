@@ -5,7 +5,8 @@ create or replace macro core.two_units(n, per_unit, unit, small_unit) as (
 );
 create or replace macro core.duration_text(ms) as (
     case
-        when ms < 9950 then (greatest(ms::bigint, 0) + 50) // 100 // 10 || '.' || (greatest(ms::bigint, 0) + 50) // 100 % 10 || ' s'
+        when ms < 9950
+            then (greatest(ms::bigint, 0) + 50) // 1000 || '.' || (greatest(ms::bigint, 0) + 50) // 100 % 10 || ' s'
         when ms < 59500 then (ms::bigint + 500) // 1000 || ' s'
         when ms < 3599500 then core.two_units((ms::bigint + 500) // 1000, 60, 'min', 's')
         when ms < 172770000 then core.two_units((ms::bigint + 30000) // 60000, 60, 'h', 'min')

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from pipelines.errors import BadSettings
-from pipelines.incidents.ledger import open_ledger, record, transaction
+from pipelines.incidents.ledger import keep_checks, open_ledger, record, transaction
 from pipelines.incidents.limits import STANDARD, Limits, read_limits
 from pipelines.incidents.observe import Observation
 from pipelines.paths import Layout
+from pipelines.transform.checks import CheckResult
 from tests.support.bodies import NOON
 
 KIND = "task_failing"
@@ -61,6 +62,17 @@ def test_what_nobody_can_tell_closes_nothing_and_opens_nothing(ledger: sqlite3.C
     look(ledger, 4, seen(3))
     assert rows(ledger, "select state, seen_count from incidents") == [("open", 2)]
     assert events(ledger) == [("opened",)]
+
+
+def test_a_ledger_of_an_older_version_keeps_what_it_has(tmp_path: Path) -> None:
+    old = CheckResult("rule", ("core", "runs"), "error", True, 0, "A failing row")
+    with open_ledger(Layout(tmp_path)) as con:
+        keep_checks(con, [old], NOON)
+        con.execute("alter table check_results drop column snapshot_number")
+    with open_ledger(Layout(tmp_path)) as con:
+        keep_checks(con, [old], NOON + DAY, snapshot_number=8)
+        found = rows(con, "select name, snapshot_number from check_results order by checked_at")
+        assert found == [("rule", None), ("rule", 8)]
 
 
 def test_a_trouble_that_comes_back_is_another_incident(ledger: sqlite3.Connection) -> None:

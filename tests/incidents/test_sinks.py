@@ -107,6 +107,15 @@ def test_a_webhook_that_fails_gets_each_message_later_and_once(tmp_path: Path) -
     assert "completeness: complete" in taken[0][1]["text"]
 
 
+def test_a_title_calls_nobody_in_a_chat(tmp_path: Path) -> None:
+    with webhook([]) as (url, taken):
+        settings = trouble(tmp_path, url, "<!channel> & Co")
+        deliver(settings.layout, sinks_of(settings), Clock())
+    ((_, body),) = taken
+    assert "Task &lt;!channel&gt; &amp; Co" in body["text"]
+    assert body["title"] == "Task <!channel> & Co"
+
+
 def test_messages_for_a_sink_that_is_gone_hold_up_no_others(tmp_path: Path) -> None:
     trouble(tmp_path, f"file:{tmp_path}/gone.jsonl", *(f"old{number}" for number in range(2 * SENT_AT_ONCE)))
     kept = tmp_path / "kept.jsonl"
