@@ -1,4 +1,4 @@
--- How long something is, for sentences: 4.2 s, 48 s, 4 min 10 s, 11 h 56 min, 3 d 2 h; two units, the second only when it is
+-- How long something is, for sentences: 4.2 s, 48 s, 4 min 10 s, 11 h 56 min, 3 d 2 h; two units, the second where it is
 -- not 0. Rounded first, so that nothing says 60 s. console/number_format.py writes the same; a test compares them.
 create or replace macro core.two_units(n, per_unit, unit, small_unit) as (
     n // per_unit || ' ' || unit || case when n % per_unit > 0 then ' ' || n % per_unit || ' ' || small_unit else '' end
