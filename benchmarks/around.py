@@ -45,6 +45,7 @@ with dg.DagsterInstance.get() as instance:
 OPENED = """
 import sys
 from pathlib import Path
+from pipelines.database.core_schema import apply_core
 from pipelines.transform.build import build
 from pipelines.transform.checks import run_checks
 from pipelines.clock import parse_instant
@@ -57,6 +58,8 @@ with Warehouse.of(settings).write() as con:
 MARTS = (
     OPENED
     + """
+    apply_core(con)
+    con.execute("delete from core.day_builds")
     report = build(con, models=models, as_of=parse_instant(sys.argv[2]), reporting_timezone=settings.reporting_timezone)
 slowest = sorted(report.seconds.items(), key=lambda item: -item[1])[:8]
 print(*(f"{'.'.join(key)} {seconds:.2f}" for key, seconds in slowest), sep="\\n", file=sys.stderr)

@@ -74,7 +74,7 @@ def _night(
 
 
 def build_and_check(
-    settings: Settings, *, clock: Clock, progress: Progress | None = None
+    settings: Settings, *, clock: Clock, full: bool = False, progress: Progress | None = None
 ) -> tuple[BuildReport, list[CheckResult]]:
     """Load what a killed poll left in the archive, build the marts, and check core and marts."""
     models = load_models()
@@ -82,7 +82,7 @@ def build_and_check(
     with warehouse.write() as con:
         apply_core(con)
         load_pending(Loader.of(con, settings), lambda _: warehouse.is_polled())
-        report = build_all(con, settings, models, clock(), progress)
+        report = build_all(con, settings, models, clock(), progress, full=full)
         note_build(con, settings, clock)
         return report, run_checks(con, models)
 

@@ -27,7 +27,9 @@ REPORT = dg.AssetKey(["published", "report"])
 FILLED_BY_BUILD: dict[Key, tuple[Key, ...]] = {
     ("core", "budgets"): (),
     ("core", "build_context"): (("core", "polls"),),
+    ("core", "built_days"): (),
     ("core", "check_results"): (),
+    ("core", "day_builds"): (),
     ("core", "expected_ticks"): (("core", "task_versions"), ("core", "tasks")),
     ("core", "incidents"): (("core", "polls"),),
     ("core", "schedule_gaps"): (("core", "tasks"),),

@@ -17,6 +17,7 @@ from pipelines.database.core_schema import apply_core
 from pipelines.database.sql_text import identifier, statement
 from pipelines.errors import BadModel
 from pipelines.progress import Progress
+from pipelines.transform.build_days import DayBuild, Days
 from pipelines.transform.comments import apply_comments
 from pipelines.transform.expected_ticks import fill_expected
 from pipelines.transform.model import Key, Model
@@ -24,11 +25,12 @@ from pipelines.transform.model import Key, Model
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build made: rows of each table, seconds of each mart."""
+    """What a build made: rows of each table, seconds of each mart, and the days built again with what had changed."""
 
     as_of: datetime
     row_counts: dict[Key, int] = field(default_factory=dict)
     seconds: dict[Key, float] = field(default_factory=dict)
+    days: Days = field(default_factory=dict)
 
 
 def build(
@@ -38,9 +40,12 @@ def build(
     as_of: datetime,
     reporting_timezone: str,
     only: Collection[Key] | None = None,
+    full: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Build all marts (or those named in `only`) in one transaction, as if now were `as_of`.
+
+    Tables of days are built where their inputs changed; with `full`, and once a week, all days are, and compared.
 
     Raises BadModel, and keeps all as it was, when the SQL of a mart fails.
     """
@@ -55,13 +60,16 @@ def build(
         con.execute(statement("build", "reporting_dates"))
         fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         _drop_misfits(con, models, chosen if only is not None else None)
+        days = DayBuild.begin(con, models, chosen, reporting_timezone, as_of, full)
         for done, model in enumerate(chosen):
             if progress:
                 progress(model.relation, done, len(chosen))
             started = perf_counter()
-            _build_model(con, model)
+            _build_model(con, model, days)
             report.seconds[model.key] = perf_counter() - started
+        days.end()
         report.row_counts.update(_count_tables(con, chosen))
+        report.days.update(days.days or {})
         apply_comments(con, models)
     if progress:
         progress("marts", len(chosen), len(chosen))
@@ -85,9 +93,12 @@ def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) ->
     con.execute(statement("build", "build_context"), context)
 
 
-def _build_model(con: Connection, model: Model) -> None:
+def _build_model(con: Connection, model: Model, days: DayBuild) -> None:
     try:
-        con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
+        if model.rebuilt_by_day:
+            days.build(model)
+        else:
+            con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")
     except duckdb.Error as error:
         raise BadModel(
             f"{model.path} failed while it was built: {error}. Nothing was changed; correct the SQL and build again"

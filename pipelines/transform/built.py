@@ -33,12 +33,19 @@ def built_as_of(con: Connection, settings: Settings, models: Sequence[Model]) ->
 
 
 def build_all(
-    con: Connection, settings: Settings, models: Sequence[Model], as_of: datetime, progress: Progress | None = None
+    con: Connection,
+    settings: Settings,
+    models: Sequence[Model],
+    as_of: datetime,
+    progress: Progress | None = None,
+    *,
+    full: bool = False,
 ) -> BuildReport:
-    """Read the files that a person keeps, and build every mart."""
+    """Read the files that a person keeps, and build every mart; with `full`, all days of each."""
     apply_core(con)
     _apply_hand_kept(con, settings)
-    return build(con, models=models, as_of=as_of, reporting_timezone=settings.reporting_timezone, progress=progress)
+    zone = settings.reporting_timezone
+    return build(con, models=models, as_of=as_of, reporting_timezone=zone, full=full, progress=progress)
 
 
 def build_missing(con: Connection, settings: Settings, models: Sequence[Model], as_of: datetime) -> None:

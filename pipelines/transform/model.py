@@ -66,6 +66,8 @@ class Model:
     metrics: tuple[Metric, ...]
     dimensions: tuple[str, ...]
     path: Path
+    # A table of local days, of which a build makes only those again whose inputs changed.
+    rebuilt_by_day: bool = False
     # A view that shows each row of this table once; the keys of its rows are checked there.
     rows_of: Key | None = None
 

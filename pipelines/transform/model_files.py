@@ -53,6 +53,7 @@ class ModelFile(_File):
     columns: Annotated[dict[str, ColumnFile], Field(min_length=1)]
     checks: RawChecks = []
     materialized: Literal["table", "view"] = "table"
+    rebuilt_by_day: bool = False
     rows_of: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
     completeness: bool = False
     metrics: dict[str, MetricFile] = {}
@@ -88,6 +89,7 @@ def _read_pair(path: Path, schema: str) -> Model:
         metrics=tuple(_metric(name, metric) for name, metric in file.metrics.items()),
         dimensions=tuple(file.dimensions),
         path=path,
+        rebuilt_by_day=file.rebuilt_by_day,
         rows_of=_key(file.rows_of) if file.rows_of else None,
     )
 

@@ -23,7 +23,7 @@ days as (
         bool_and(is_final) as is_final,
         sum(runs_missing_count)::bigint as runs_missing_count,
         max(coverage_status) as coverage_status
-    from marts.task_days
+    from marts.task_day_facts
     where task_id is not null
         -- Before they are summed: with the context joined afterwards, all days of the past would be.
         and date >= (select today - 58 from context)

@@ -148,7 +148,7 @@ unknown_days as (
     -- Today is never known whole; whether its past hours are, the last 24 hours tell.
     select
         tasks.account_id
-    from marts.coverage_daily as coverage
+    from marts.coverage_facts as coverage
     inner join core.tasks as tasks
         on tasks.task_id = coverage.task_id
     cross join context

@@ -29,7 +29,7 @@ days as (
         core.sum_known_cents(total_cents) as total_cents,
         core.sum_known_cents(wasted_cents) as wasted_cents,
         bool_and(is_final) as is_final
-    from marts.task_days
+    from marts.task_day_facts
     group by date
 
 ),
@@ -40,7 +40,7 @@ coverage as (
         date,
         sum(runs_missing_count)::bigint as runs_missing_count,
         bool_or(coverage_status = 'unknown') as is_unknown
-    from marts.coverage_daily
+    from marts.coverage_facts
     group by date
 
 ),

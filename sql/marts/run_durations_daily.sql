@@ -61,7 +61,7 @@ select
 from percentiles
 left join core.tasks as tasks
     on tasks.task_id = percentiles.task_id
-left join marts.coverage_daily as coverage
+left join marts.coverage_facts as coverage
     on coverage.task_id = percentiles.task_id
     and coverage.date = percentiles.date
 order by percentiles.date, percentiles.task_id

@@ -21,7 +21,7 @@ select
 from marts.schedule_adherence as adherence
 left join core.tasks as tasks
     on tasks.task_id = adherence.task_id
-left join marts.coverage_daily as coverage
+left join marts.coverage_facts as coverage
     on coverage.date = adherence.date
     and coverage.task_id = adherence.task_id
 group by adherence.date, adherence.task_id

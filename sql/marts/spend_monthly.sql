@@ -2,23 +2,38 @@
 -- Grain: one row per local month, account and artist in force when the runs started; months without runs too. Key: those
 -- three. A task that moves leaves closed months as they were.
 -- Trigger.dev compute and invocation of every run, test runs too; not the language model's bill.
-with days as (
+with task_months as (
 
+    -- First by task: to count distinct tasks over all days would take longer than everything else.
     select
         date_trunc('month', date)::date as month,
-        *
-    from marts.task_days
+        task_id,
+        account_id,
+        artist_account_id,
+        sum(run_count) as run_count,
+        core.sum_known_cents(compute_cents) as compute_cents,
+        core.sum_known_cents(invocation_cents) as invocation_cents,
+        core.sum_known_cents(total_cents) as total_cents,
+        core.sum_known_cents(wasted_cents) as wasted_cents,
+        sum(unpriced_run_count) as unpriced_run_count,
+        sum(test_run_count) as test_run_count,
+        sum(nonproduction_run_count) as nonproduction_run_count,
+        bool_and(is_final) as is_final,
+        sum(runs_missing_count) as runs_missing_count,
+        bool_or(coverage_status = 'unknown') as is_unknown
+    from marts.task_day_facts
+    group by all
 
 ),
 
 months as (
 
     select
-        month,
-        account_id,
-        artist_account_id,
-        max(artist_name) as artist_name,
-        count(distinct task_id) as task_count,
+        task_months.month,
+        task_months.account_id,
+        task_months.artist_account_id,
+        max(tasks.artist_name) as artist_name,
+        count(task_months.task_id) as task_count,
         sum(run_count)::bigint as run_count,
         core.sum_known_cents(compute_cents) as compute_cents,
         core.sum_known_cents(invocation_cents) as invocation_cents,
@@ -29,9 +44,12 @@ months as (
         sum(nonproduction_run_count)::bigint as nonproduction_run_count,
         bool_and(is_final) as is_final,
         sum(runs_missing_count)::bigint as runs_missing_count,
-        core.coverage_status(sum(runs_missing_count), bool_or(coverage_status = 'unknown')) as coverage_status
-    from days
-    group by month, account_id, artist_account_id
+        core.coverage_status(sum(runs_missing_count), bool_or(is_unknown)) as coverage_status
+    from task_months
+    left join core.tasks as tasks
+        on tasks.task_id = task_months.task_id
+        and tasks.artist_account_id = task_months.artist_account_id
+    group by task_months.month, task_months.account_id, task_months.artist_account_id
 
 )
 

@@ -1,5 +1,5 @@
 -- severity: error
--- asset: marts.coverage_daily
+-- asset: marts.coverage_facts
 -- A failing row is a task whose observed or missing runs over all days are not those of core.
 with observed as (
 
@@ -29,7 +29,7 @@ shown as (
         task_id,
         sum(observed_run_count) as observed_run_count,
         sum(runs_missing_count) as runs_missing_count
-    from marts.coverage_daily
+    from marts.coverage_facts
     group by task_id
 
 )

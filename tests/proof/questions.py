@@ -79,7 +79,15 @@ from counts
 group by all;
 """
 
-COMPARED = ("run_lateness", "missing_run_facts", "coverage_daily", "tick_runs", "schedule_adherence")
+COMPARED = (
+    "run_lateness",
+    "missing_run_facts",
+    "day_inputs",
+    "coverage_facts",
+    "coverage_daily",
+    "tick_runs",
+    "schedule_adherence",
+)
 
 NUMBERS = {
     "task_count": "select count(*) from core.tasks",

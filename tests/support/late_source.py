@@ -11,7 +11,15 @@ from tests.support.warehouse_builder import models
 
 # A list shows a run this long after its insertion.
 LISTED_AFTER = timedelta(seconds=2)
-JUDGED = ("run_lateness", "missing_run_facts", "coverage_daily", "tick_runs", "schedule_adherence")
+JUDGED = (
+    "run_lateness",
+    "missing_run_facts",
+    "day_inputs",
+    "coverage_facts",
+    "coverage_daily",
+    "tick_runs",
+    "schedule_adherence",
+)
 
 
 class LateSource:

@@ -24,9 +24,11 @@ AGREES = (
     "select (select max(poll_id) from core.polls) = (select last_poll_id from marts.warehouse_info) "
     "and (select count(*) from core.runs) = (select run_count from marts.warehouse_info)"
 )
-# A poll that was tried twice is two polls; what they saw is the same. Incidents tell of the faults themselves.
+# A poll that was tried twice is two polls; what they saw is the same. Incidents tell of the faults themselves, and
+# how often which days were built tells of the builds.
 OF_POLLS = {
     "core.polls", "core.responses", "core.task_observations", "core.incidents", "core.check_results",
+    "core.built_days", "core.day_builds",
     "marts.warehouse_info", "marts.fleet_daily", "marts.poll_advice",
 }  # fmt: skip
 

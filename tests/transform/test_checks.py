@@ -122,11 +122,14 @@ CORRUPTIONS = [
     ("marts.budget_status.forecast_adds_to_spend", "update marts.budget_status set forecast_low_usd = 0 "
      "where total_usd > 0"),
     ("marts.error_groups.counts_are_in_order", "update marts.error_groups set run_count_7d = 99"),
-    ("marts.task_days.every_run_is_somewhere", "update marts.task_days set run_count = run_count + 1"),
-    ("marts.task_days.missing_runs_differ_between_marts", "update marts.task_days set runs_missing_count = 0"),
-    ("marts.coverage_daily.coverage_differs_from_core", "update marts.coverage_daily set observed_run_count = 0"),
+    ("marts.task_day_facts.every_run_is_somewhere", "update marts.task_day_facts set run_count = run_count + 1"),
+    ("marts.task_day_facts.missing_runs_differ_between_marts", "update marts.task_day_facts "
+     "set runs_missing_count = 0"),
+    ("marts.coverage_facts.coverage_differs_from_core", "update marts.coverage_facts set observed_run_count = 0"),
+    ("marts.coverage_daily.rows_are_others", "insert into marts.coverage_daily from marts.coverage_daily"),
     ("marts.spend_daily.rows_are_others", "insert into marts.spend_daily from marts.spend_daily"),
-    ("marts.task_days.complete_means_complete", "update marts.task_days set coverage_status = 'complete'"),
+    ("core.day_builds.days_differ_from_full_build", "update core.day_builds set differing_day_count = 1"),
+    ("marts.task_day_facts.complete_means_complete", "update marts.task_day_facts set coverage_status = 'complete'"),
     ("marts.task_health.task_health_hides_missing_runs", "update marts.task_health "
      "set coverage_status_30d = 'complete'"),
     ("marts.schedule_adherence.adherence_misses_a_run", "update marts.schedule_adherence set status = 'missed'"),

@@ -70,21 +70,25 @@ def poll(load_files: Sequence[Path], more_files: Sequence[Path], accept_deletion
 
 
 @click.command()
+@click.option("--full", is_flag=True, help="Build all days, and compare them with those that stand there.")
 @AT
-def build(clock: Clock) -> None:
+def build(clock: Clock, full: bool) -> None:
     """Build the marts from what is kept, and check them.
 
     \b
     Examples:
       recoup-warehouse build
+      recoup-warehouse build --full
       recoup-warehouse build --at 2026-08-20T09:00:00Z
+
+    Tables of days are built again only where something changed since the last build, and once a week for all days.
     """
     from pipelines import nightly as steps_of_the_night
     from pipelines.console.progress import working
 
     with working("building") as steps:
         report, results = steps_of_the_night.build_and_check(
-            settings_of_a_warehouse(), clock=clock, progress=steps.count
+            settings_of_a_warehouse(), clock=clock, full=full, progress=steps.count
         )
     rows = sum(report.row_counts.values())
     say("build", f"built {len(report.seconds)} marts with {rows:,} rows", row_count=rows)
