@@ -1,8 +1,10 @@
 """Applying the core schema and building the marts: clock, comments, what is replaced or dropped, and one transaction."""
 
+import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -10,6 +12,7 @@ import pytest
 
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadModel
+from pipelines.paths import SQL_DIR
 from pipelines.transform.build import build
 from pipelines.transform.model import Materialized, Model
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, core_database, model, models, utc
@@ -29,11 +32,24 @@ def test_core_is_applied_once_and_again() -> None:
         assert min(timings) < 0.2
 
 
-def test_core_tables_of_another_version_ask_for_a_rebuild() -> None:
-    with core_database() as con:
-        con.execute("alter table core.runs drop column ttl")
-        with pytest.raises(BadModel, match=r"core\.runs .* differs in ttl.*recoup-warehouse rebuild"):
-            apply_core(con)
+def test_core_tables_of_another_version_ask_for_a_rebuild(tmp_path: Path) -> None:
+    older = shutil.copytree(SQL_DIR, tmp_path / "sql")
+    runs = older / "core" / "05_runs.sql"
+    runs.write_text(runs.read_text("utf-8").replace("ttl varchar", "lifetime varchar"), "utf-8")
+    with duckdb.connect() as con:
+        apply_core(con, older)
+        for _ in range(2):
+            with pytest.raises(BadModel, match=r"core\.runs .* differs in lifetime, ttl.*recoup-warehouse rebuild"):
+                apply_core(con)
+
+
+def test_macros_of_another_version_are_made_again(tmp_path: Path) -> None:
+    older = shutil.copytree(SQL_DIR, tmp_path / "sql")
+    (older / "macros" / "counted.sql").write_text("create or replace macro core.counted(n, noun) as 'older';", "utf-8")
+    with duckdb.connect() as con:
+        apply_core(con, older)
+        apply_core(con)
+        assert con.execute("select core.counted(2, 'run')").fetchone() == ("2 runs",)
 
 
 def test_build_writes_the_clock_that_marts_know() -> None:
