@@ -9,6 +9,7 @@ from typing import Literal
 from pipelines.console import number_format
 from pipelines.database.connection import Connection
 from pipelines.report import glance
+from pipelines.report.doubts import doubts
 from pipelines.report.queries import First, ask_first
 
 Form = Literal["markdown", "text"]
@@ -31,11 +32,14 @@ def _markdown(first: First, link: str | None) -> list[str]:
         + f"; {_escaped(fact.text)}"
         for fact in glance.facts(first)
     ]
-    return [f"**{_escaped(_title(first))}**", "", *said, *(["", f"[The report](<{link}>)"] if link else [])]
+    doubtful = [line for doubt in doubts(first.last_poll) for line in (f"> {_escaped(doubt)}", "")]
+    return [f"**{_escaped(_title(first))}**", "", *doubtful, *said, *(["", f"[The report](<{link}>)"] if link else [])]
 
 
 def _text(first: First, link: str | None) -> list[str]:
-    return [_title(first), "", *glance.lines(glance.facts(first)), *(["", f"The report: {link}"] if link else [])]
+    doubtful = [line for doubt in doubts(first.last_poll) for line in (doubt, "")]
+    told = [_title(first), "", *doubtful, *glance.lines(glance.facts(first))]
+    return [*told, "", f"The report: {link}"] if link else told
 
 
 def _title(first: First) -> str:

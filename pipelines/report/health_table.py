@@ -64,7 +64,8 @@ class Error:
     week: str
     hit: str
     wasted: str
-    seen: str
+    first_day: str
+    last_day: str
     is_new: bool
 
 
@@ -169,6 +170,7 @@ def _error(row: Row) -> Error:
         week=f"{row['run_count_7d']:,}",
         hit=f"{number_format.count(row['task_count'], 'task')}, {number_format.count(row['account_count'], 'account')}",
         wasted=money(row["wasted_cents"]),
-        seen=f"{row['first_seen_at']:%Y-%m-%d} to {row['last_seen_at']:%Y-%m-%d}",
+        first_day=f"{row['first_seen_at']:%Y-%m-%d}",
+        last_day=f"{row['last_seen_at']:%Y-%m-%d}",
         is_new=bool(row["is_new_this_week"] and row["is_error_observed"]),
     )

@@ -14,8 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.console import number_format
-from pipelines.database.sql_text import Row
-from pipelines.report import changes, glance, health_table, pace, sections, spending, task_parts
+from pipelines.report import changes, doubts, glance, health_table, pace, sections, spending, task_parts
 from pipelines.report.queries import Answers
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -23,12 +22,6 @@ SOURCES = {
     "simulator": "a simulated Recoup API",
     "file": "saved response bodies",
     "none": "nothing yet, since no poll was loaded",
-}
-WARNINGS = {
-    "suspect": "Some answers of the last poll look like an outage at the source; what they tell is too old.",
-    "partial": "Some accounts did not answer the last poll; what is said of them is older than it should be.",
-    "failed": "The last poll failed; what follows is older than it should be.",
-    "running": "The last poll did not end; what follows is older than it should be.",
 }
 
 
@@ -74,7 +67,7 @@ def context(answers: Answers) -> dict[str, Any]:
         "last_poll": number_format.moment(info["polls_until"]) if info["polls_until"] else "none",
         "source": SOURCES.get(info["source"], "the Recoup API"),
         "is_simulated": info["source"] == "simulator",
-        "warnings": _warnings(info),
+        "warnings": doubts.doubts(answers.first.last_poll),
         "facts": glance.facts(answers.first),
         "incidents": changes.incidents(answers),
         "failure": sections.failure(answers),
@@ -97,12 +90,6 @@ def context(answers: Answers) -> dict[str, Any]:
         "headings": task_parts.headings(),
         "parts": task_parts.parts(answers.parts),
     }
-
-
-def _warnings(info: Row) -> list[str]:
-    """What makes all below it doubtful; what is good to know stands at the end of the page."""
-    warning = WARNINGS.get(info["last_poll_status"])
-    return [warning] if warning else []
 
 
 def _notes(answers: Answers) -> Iterator[str]:

@@ -32,6 +32,7 @@ class First:
     """What the first block and the digest are made of."""
 
     info: Row
+    last_poll: Row | None
     glance: Row
     health: list[Row]
     incidents: list[Row]
@@ -99,6 +100,7 @@ def ask_first(con: Connection) -> First:
     """Ask what the first block needs."""
     return First(
         info=rows(con.execute(INFO))[0],
+        last_poll=next(iter(_asked(con, "last_poll")), None),
         glance=_asked(con, "glance")[0],
         health=_asked(con, "health"),
         incidents=_asked(con, "incidents", limit=LISTED),

@@ -91,8 +91,8 @@ def costs(answers: Answers) -> Listing:
     return Listing(
         "costs",
         f"What one success costs, {window(answers)}",
-        f"All that a task's runs cost, over those that succeeded. The {LISTED} tasks that waste most; all are in "
-        "marts.cost_per_success.",
+        "All that a task's runs cost, over those that succeeded; test runs and other environments, which are in the "
+        f"spend above, are left out. The {LISTED} tasks that waste most; all are in marts.cost_per_success.",
         table,
         "No run was seen yet.",
     )

@@ -67,6 +67,23 @@ def test_open_incidents_come_first_and_are_listed() -> None:
     assert [row["title"] for row in first.incidents] == ["Number 1", "Number 0"]
 
 
+def test_the_board_begins_with_what_needs_somebody() -> None:
+    """A task that failed often weeks ago and never since stands below one that is silent and never failed."""
+    house = WarehouseBuilder().task("gone", deleted_at="2026-08-19T00:00:00Z", **DAILY)
+    for task_id in ("cured", "silent", "sick"):
+        house.task(task_id, **DAILY)
+    with_runs(house, "cured", range(10, 25), **FAILED)
+    with_runs(house, "cured", range(10))
+    with_runs(house, "sick", range(3), **FAILED)
+    house.build()
+    assert [(row["task_id"], row["state"]) for row in ask_first(house.con).health] == [
+        ("sick", "failing"),
+        ("silent", "silent"),
+        ("cured", "ok"),
+        ("gone", "deleted"),
+    ]
+
+
 def test_failing_now_names_the_tasks(fortnight: dict[str, Fact]) -> None:
     fact = fortnight["failing"]
     assert (fact.value, fact.before, fact.text, fact.tone) == ("1", "1 a week ago", "The sick one", "bad")

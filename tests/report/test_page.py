@@ -224,10 +224,3 @@ def test_simulated_data_are_announced(empty: Answers, source: str, is_loud: bool
     html = render(told(empty, source=source), LIBRARY)
     assert ("Simulated data." in html) is is_loud
     assert ("(simulated data)</title>" in html) is is_loud
-
-
-def test_a_poll_that_is_not_to_be_trusted_is_announced(empty: Answers) -> None:
-    statuses = ("suspect", "partial", "failed", "running", "succeeded", None)
-    said = {status: context(told(empty, last_poll_status=status))["warnings"] for status in statuses}
-    assert [len(said[status]) for status in statuses] == [1, 1, 1, 1, 0, 0]
-    assert said["failed"] == ["The last poll failed; what follows is older than it should be."]
