@@ -5,13 +5,22 @@ to cli/doctor/.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.cli.commands.options import INSTANT
+from pipelines.clock import Clock
 from pipelines.errors import RecoupError
+
+if TYPE_CHECKING:
+    from pipelines.paths import Layout
+    from pipelines.settings import Settings
 
 REFUSED = '`recoup-warehouse query "show all tables"` lists the tables'
 REFUSED_FILE = "SQL may touch files only below a folder that `--files` names"
@@ -34,7 +43,14 @@ REFUSED_FILE = "SQL may touch files only below a folder that `--files` names"
     metavar="FOLDER",
     help="Let the SQL read and write files below this folder; may be given again.",
 )
-def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
+@click.option(
+    "--as-of",
+    "past",
+    type=INSTANT,
+    metavar="INSTANT",
+    help="Ask the copy that a night at this ISO instant would have published; it is made again from the archive.",
+)
+def query(sql: str, output_format: str, files: Sequence[Path], past: Clock | None) -> None:
     """Run SQL on the published copy. It only reads: no other file, no network, no extension, no setting.
 
     \b
@@ -43,9 +59,11 @@ def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
       recoup-warehouse query --format csv "from marts.spend_daily" > spend.csv
       recoup-warehouse query - < question.sql
       recoup-warehouse query --files exported "from 'exported/marts/task_health/*.parquet'"
+      recoup-warehouse query --as-of 2026-08-20T02:00:00Z "from marts.failure_rates"
 
     SQL may be `-` for standard input. The result of the last statement is printed. Times are UTC. csv and json write
-    texts as they are, escape codes and all: send them to a file, not to a terminal.
+    texts as they are, escape codes and all: send them to a file, not to a terminal. For several questions about one past
+    instant, `rebuild --as-of` makes its copy once.
     """
     import duckdb
 
@@ -53,13 +71,28 @@ def query(sql: str, output_format: str, files: Sequence[Path]) -> None:
     from pipelines.database.sandbox import ask, sandboxed
 
     text = sys.stdin.read() if sql == "-" else sql
-    with sandboxed(settings_of_a_warehouse().layout, files) as con:
+    with _copy_of(settings_of_a_warehouse(), past) as layout, sandboxed(layout, files) as con:
         try:
             print_result(ask(con, text), output_format, sys.stdout)
         except duckdb.Error as error:
             click.echo(printable(str(error).strip()), err=True)
             advice = REFUSED_FILE if isinstance(error, duckdb.PermissionException) else REFUSED
             raise RecoupError(f"DuckDB refused the query (its words above); {advice}") from error
+
+
+@contextmanager
+def _copy_of(settings: "Settings", past: Clock | None) -> "Iterator[Layout]":
+    """Name the copy to ask: the published one, or one of a past instant, which is gone afterwards."""
+    if past is None:
+        yield settings.layout
+        return
+    from pipelines.console.progress import working
+    from pipelines.past import publish_past
+
+    with TemporaryDirectory(prefix="recoup-as-of-") as folder:
+        with working("reading the archive") as steps:
+            publish_past(settings, past(), Path(folder) / "then", steps.count)
+        yield type(settings.layout)(Path(folder) / "then")
 
 
 @click.command()

@@ -17,10 +17,11 @@ class Instant(click.ParamType[Clock]):
         return fixed(parse_instant(value)) if isinstance(value, str) else value
 
 
+INSTANT = Instant()
 AT = click.option(
     "--at",
     "clock",
-    type=Instant(),
+    type=INSTANT,
     metavar="INSTANT",
     default=lambda: utc_now,
     help="Take this ISO instant for now (simulations, saved bodies of known date), "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.chosen import settings_of_a_new_warehouse, settings_of_a_warehouse
-from pipelines.cli.commands.options import AT
+from pipelines.cli.commands.options import AT, INSTANT
 from pipelines.clock import Clock, utc_now
 from pipelines.console.log import say, warn
 from pipelines.console.number_format import count, shown_path
@@ -155,17 +155,38 @@ def nightly(clock: Clock) -> None:
     is_flag=True,
     help="Hash by another key than before: the one that is set now, or a new one when it is lost.",
 )
-def rebuild(accept_loss: bool, accept_new_key: bool) -> None:
+@click.option(
+    "--as-of",
+    "past",
+    type=INSTANT,
+    metavar="INSTANT",
+    help="Instead, publish what a night at this ISO instant would have published, into --into.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The new folder for --as-of; RECOUP_WAREHOUSE_DIR then names it to `query`, `report` and BI tools.",
+)
+def rebuild(accept_loss: bool, accept_new_key: bool, past: Clock | None, into: Path | None) -> None:
     """Make the core tables again from the archive alone.
 
     \b
-    Example:
+    Examples:
       RECOUP_PRIVACY_KEEP=prompt recoup-warehouse rebuild && recoup-warehouse nightly
+      recoup-warehouse rebuild --as-of 2026-08-20T02:00:00Z --into then
 
     Needed after an upgrade that changes core tables, or a changed privacy setting. Asks no network. Every file of the
     archive is verified first, and nothing is changed if a poll would be lost, or if private texts would be hashed by
     another key. Readers keep the published copy until the next `nightly` or `publish`.
+
+    With --as-of the warehouse stays as it is, and the copy knows only the polls that had ended then. Budgets, names of
+    accounts and the privacy policy are today's; incidents and results of checks are not in the archive, so those
+    tables are empty.
     """
+    if past or into:
+        _rebuild_past(past, into, is_plain=not (accept_loss or accept_new_key))
+        return
     from pipelines.console.progress import working
     from pipelines.load import rebuild as rebuilding
 
@@ -177,6 +198,19 @@ def rebuild(accept_loss: bool, accept_new_key: bool) -> None:
         warn("lost", f"  lost: {lost}")
     kept = rebuilt.poll_count - len(rebuilt.lost)
     say("rebuild", f"rebuilt from {count(kept, 'poll')}; next: recoup-warehouse publish", poll_count=kept)
+
+
+def _rebuild_past(past: Clock | None, into: Path | None, *, is_plain: bool) -> None:
+    from pipelines.console.progress import working
+    from pipelines.past import publish_past
+
+    if past is None or into is None or not is_plain:
+        raise click.UsageError("--as-of and --into belong together, and go with no other option")
+    with working("reading the archive") as steps:
+        snapshot = publish_past(settings_of_a_warehouse(), past(), into, steps.count)
+    rows = sum(snapshot.row_counts.values())
+    made = into / "current" / snapshot.path.name
+    say("rebuild", f"as of {past():%Y-%m-%d %H:%M:%S} UTC: {shown_path(made)} ({rows:,} rows)", row_count=rows)
 
 
 def tell_poll(summary: "PollSummary") -> None:

@@ -1,0 +1,89 @@
+"""The warehouse as it stood at a past instant, made from the archive: also of nights whose snapshots are long gone.
+
+It depends on the archive, today's settings and this version of the program, and on nothing else. How a poll is loaded
+belongs to load/, how the marts are built to transform/, what is published to publish/.
+"""
+
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.archive.poll_record import PollRecord
+from pipelines.archive.store import Archive
+from pipelines.clock import fixed
+from pipelines.database.connection import Connection, Warehouse
+from pipelines.database.core_schema import apply_core
+from pipelines.errors import BadSettings
+from pipelines.load.hash_key import Privacy
+from pipelines.load.session import Loader
+from pipelines.nightly import refuse_failed
+from pipelines.paths import Layout
+from pipelines.progress import Progress
+from pipelines.publish.publisher import publish
+from pipelines.publish.snapshots import Snapshot
+from pipelines.report import write_report
+from pipelines.report.publish_hook import ReportAttachment
+from pipelines.settings import Settings
+from pipelines.transform.built import build_all
+from pipelines.transform.checks import run_checks
+from pipelines.transform.load_models import load_models
+
+
+def publish_past(settings: Settings, at: datetime, into: Path, progress: Progress | None = None) -> Snapshot:
+    """Publish, into a new folder, what a night at that instant would have published; the warehouse stays as it is.
+
+    `into/current/recoup.duckdb` holds the same rows as the snapshot of then, and `into` is there whole or not at all.
+    Budgets, names of accounts and the privacy policy are today's; incidents and results of checks, which the archive
+    does not hold, are empty. Raises BadSettings when there is no such past or `into` is taken, and ArchiveDamaged.
+    """
+    polls = _polls_until(Archive(settings.layout.archive), at)
+    if into.exists():
+        raise BadSettings(f"{into} is there already; name a folder that is not")
+    unfinished = Layout(into.with_name(f".{into.name}.unfinished"))
+    shutil.rmtree(unfinished.root, ignore_errors=True)
+    # What has an archive is not announced as a new warehouse, which this is not.
+    unfinished.archive.mkdir(parents=True)
+    try:
+        snapshot = _publish(settings, unfinished, at, polls, progress)
+        for private in (unfinished.archive, unfinished.work, unfinished.incidents, unfinished.dagster_home):
+            shutil.rmtree(private)
+        unfinished.root.replace(into)
+    finally:
+        shutil.rmtree(unfinished.root, ignore_errors=True)
+    return snapshot
+
+
+def _publish(
+    settings: Settings, past: Layout, at: datetime, polls: Sequence[PollRecord], progress: Progress | None
+) -> Snapshot:
+    models = load_models()
+    warehouse = Warehouse(past, memory_limit=settings.memory_limit)
+
+    def audit(con: Connection) -> None:
+        refuse_failed(run_checks(con, models))
+
+    with warehouse.write() as con:
+        apply_core(con)
+        loader = Loader(con, Archive(settings.layout.archive), Privacy.of(settings), past.scratch)
+        for done, record in enumerate(polls, start=1):
+            loader.load(record)
+            if progress:
+                progress("reading the archive", done, len(polls))
+        build_all(con, settings, models, at, progress)
+    report = ReportAttachment(write_report)
+    snapshot = publish(warehouse, kept=1, clock=fixed(at), prepare=lambda _: None, audit=audit, extras=report)
+    report.raise_failure()
+    return snapshot
+
+
+def _polls_until(archive: Archive, at: datetime) -> list[PollRecord]:
+    """Return the polls that had ended by then, or never will. Raises BadSettings when there is none, ArchiveDamaged."""
+    known = archive.poll_ids()
+    begun = [poll_id for poll_id in known if poll_id <= f"{Archive.stem(at)}-~"]
+    records = [record for record in map(archive.poll, begun) if record]
+    ended = [record for record in records if record.end is None or record.end.finished_at <= at]
+    if not ended:
+        first = f"the first poll began at {known[0]}" if known else "nothing was polled yet"
+        raise BadSettings(f"nothing was known on {at:%Y-%m-%d at %H:%M:%S} UTC: {first}")
+    return ended
