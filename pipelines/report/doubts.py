@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pipelines.console import number_format
 from pipelines.database.sql_text import Row
-from pipelines.report.elements import account_labels, instant, one_line, title
+from pipelines.report.elements import account_labels, instant, title
 
 NOTHING_NEW = {
     "failed": "The last poll failed; what follows is older than it should be.",
@@ -50,4 +50,4 @@ def _unseen(last_poll: Row) -> Iterator[str]:
 
 
 def _names(accounts: list[list[str | None]]) -> str:
-    return ", ".join(one_line(label) for label in account_labels([(account, name) for account, name in accounts]))
+    return ", ".join(account_labels([(account, name) for account, name in accounts]))
