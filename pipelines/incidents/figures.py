@@ -17,7 +17,7 @@ from pipelines.clock import Clock
 from pipelines.database.connection import open_published
 from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished
-from pipelines.incidents.ledger import last_good_night, newest, undelivered
+from pipelines.incidents.ledger import kept_sizes, last_good_night, newest, undelivered
 from pipelines.incidents.limits import read_limits
 from pipelines.paths import Layout
 from pipelines.publish.snapshots import current_snapshot
@@ -39,18 +39,26 @@ class Figure:
 
 def figures(settings: Settings, clock: Clock) -> str:
     """Return the text; nothing is made where there is nothing yet."""
+    return _written(settings, clock, folder_sizes(settings.layout))
+
+
+def _written(settings: Settings, clock: Clock, sizes: Mapping[str, float]) -> str:
     layout = settings.layout
-    found = (*_times(layout, clock()), *_incidents(settings), *_coverage(layout), _sizes(layout))
+    found = (*_times(layout, clock()), *_incidents(settings), *_coverage(layout), _sizes(sizes))
     return "".join(line for figure in found for line in _lines(figure))
 
 
 def write_figures(settings: Settings, clock: Clock) -> None:
-    """Put the text where RECOUP_METRICS_FILE says, whole, for everybody to read."""
+    """Put the text where RECOUP_METRICS_FILE says, whole, for everybody to read.
+
+    Sizes are those of the last night: to add them up means to look at every file of the history, too much for each poll.
+    """
     path = settings.metrics_path
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, figures(settings, clock).encode(), mode=READABLE)
+    sizes = kept_sizes(settings.layout) or folder_sizes(settings.layout)
+    write_whole(path, _written(settings, clock, sizes).encode(), mode=READABLE)
 
 
 def _times(layout: Layout, now: datetime) -> Iterator[Figure]:
@@ -89,9 +97,15 @@ def _coverage(layout: Layout) -> Iterator[Figure]:
     yield Figure("coverage_ratio", "Share of the last 7 days' runs that was seen, 0 to 1.", known.get("ratio", {}))
 
 
-def _sizes(layout: Layout) -> Figure:
-    folders = {folder.name: _size(folder) for folder in (layout.archive, layout.work, layout.snapshots)}
-    return Figure("size_bytes", "Size of all files of a folder of the warehouse.", folders, "folder")
+def folder_sizes(layout: Layout) -> dict[str, float]:
+    """Add up the sizes of all files of the folders that grow."""
+    return {folder.name: _size(folder) for folder in (layout.archive, layout.work, layout.snapshots)}
+
+
+def _sizes(sizes: Mapping[str, float]) -> Figure:
+    return Figure(
+        "size_bytes", "Size of all files of a folder of the warehouse; after the last night.", sizes, "folder"
+    )
 
 
 def _size(folder: Path) -> int:

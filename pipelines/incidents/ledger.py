@@ -4,8 +4,9 @@ What is measured belongs to observe.py, what a message says to messages.py, send
 """
 
 import hashlib
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime
 from typing import Any
@@ -130,6 +131,20 @@ def last_good_night(layout: Layout) -> datetime | None:
     with open_ledger(layout) as con:
         row = con.execute("select value from facts where name = 'last_good_night_at'").fetchone()
     return datetime.fromisoformat(row["value"]) if row else None
+
+
+def keep_sizes(con: sqlite3.Connection, sizes: Mapping[str, float]) -> None:
+    """Keep how big folders were after a night."""
+    con.execute("insert or replace into facts values ('folder_sizes', ?)", [json.dumps(sizes)])
+
+
+def kept_sizes(layout: Layout) -> dict[str, float]:
+    """Return how big folders were after the last night; nothing when none was."""
+    if not layout.incident_ledger.exists():
+        return {}
+    with open_ledger(layout) as con:
+        row = con.execute("select value from facts where name = 'folder_sizes'").fetchone()
+    return dict(json.loads(row["value"])) if row else {}
 
 
 def announce_digest(con: sqlite3.Connection, day: date, text: str, sinks: Sequence[str], now: datetime) -> None:

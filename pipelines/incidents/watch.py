@@ -14,11 +14,12 @@ from pipelines.clock import Clock
 from pipelines.console.log import warn
 from pipelines.database.connection import Connection, Warehouse, insert_rows, open_published
 from pipelines.errors import BadSettings, RecoupError
-from pipelines.incidents.figures import write_figures
+from pipelines.incidents.figures import folder_sizes, write_figures
 from pipelines.incidents.ledger import (
     announce_digest,
     count_failed_nights,
     keep_checks,
+    keep_sizes,
     open_ledger,
     open_subjects,
     record,
@@ -78,6 +79,9 @@ def note_night(settings: Settings, clock: Clock, night: Night, error: Exception 
         _note_night(settings, clock, night, error)
         if error is None and settings.digest == "daily":
             _note_digest(settings, clock)
+        with _without_failing("the sizes were not noted"), open_ledger(settings.layout) as ledger:
+            if settings.metrics_path is not None:
+                keep_sizes(ledger, folder_sizes(settings.layout))
         _tell_all(settings, clock)
     beat(settings, "/fail" if error is not None else "")
 

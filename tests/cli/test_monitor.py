@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipelines.clock import fixed, parse_instant
 from pipelines.errors import ChecksFailed
 from pipelines.incidents.ledger import open_ledger
-from pipelines.incidents.watch import Night, note_night
+from pipelines.incidents.watch import Night, note_night, note_poll
 from pipelines.schedule.poll_interval import Cadence, write_state
 from pipelines.settings import Settings
 from tests.cli.conftest import BODY_TIME, run
@@ -90,6 +90,19 @@ def test_the_file_is_written_whole_after_each_night_and_everybody_may_read_it(
     later = samples(file.read_text())
     assert later["open_incidents", "night_failing"] == 0
     assert later["last_good_night_timestamp_seconds", ""] == (NOON + timedelta(days=1)).timestamp()
+
+
+def test_polls_tell_the_sizes_of_the_last_night(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding them up looks at every file of the history, so only nights do."""
+    monkeypatch.setenv("RECOUP_METRICS_FILE", "metrics/recoup.prom")
+    file, settings = Path("metrics/recoup.prom"), Settings.load()
+    note_night(settings, fixed(NOON), Night())
+    night = samples(file.read_text())["size_bytes", "archive"]
+    (published / "archive" / "bodies" / "more.zst").write_bytes(b"x" * 1000)
+    note_poll(settings, fixed(NOON + timedelta(minutes=5)))
+    assert samples(file.read_text())["size_bytes", "archive"] == night
+    note_night(settings, fixed(NOON + timedelta(days=1)), Night())
+    assert samples(file.read_text())["size_bytes", "archive"] == night + 1000
 
 
 def test_a_file_that_cannot_be_written_fails_no_night(
