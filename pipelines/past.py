@@ -35,7 +35,8 @@ def publish_past(settings: Settings, at: datetime, into: Path, progress: Progres
 
     `into/current/recoup.duckdb` holds the same rows as the snapshot of then, and `into` is there whole or not at all.
     Budgets, names of accounts and the privacy policy are today's; incidents and results of checks, which the archive
-    does not hold, are empty. Raises BadSettings when there is no such past or `into` is taken, and ArchiveDamaged.
+    does not hold, are empty; all days are built, which core.built_days tells. Raises BadSettings when there is no such
+    past or `into` is taken, and ArchiveDamaged.
     """
     polls = _polls_until(Archive(settings.layout.archive), at)
     if into.exists():

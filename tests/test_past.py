@@ -31,8 +31,8 @@ DAILY = SimTask(
     changes=((START + 2 * DAY * HOUR, {"title": "Another name"}),),
     deleted_at=START + 5 * DAY * HOUR,
 )
-# What the archive does not hold.
-FROM_ELSEWHERE = {"core.incidents", "core.check_results"}
+# What the archive does not hold, and what tells of the building itself: a past night builds all days.
+FROM_ELSEWHERE = {"core.incidents", "core.check_results", "core.built_days", "core.day_builds"}
 Tables = dict[str, list[Any]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("past")]

@@ -23,7 +23,7 @@ __all__ = ["environment", "wheel"]
 AT = "2026-11-27T12:00:00Z"
 PRIVATE = "null unless RECOUP_PRIVACY_KEEP names the column"
 ONE_NIGHT = "told of by the night after, and the demo has one"
-CHECK_RESULTS = ("checked_at", "relation", "name", "severity", "failing_count")
+CHECK_RESULTS = ("checked_at", "relation", "name", "severity", "failing_count", "snapshot_number")
 EMPTY_COLUMNS = {
     "core.attempts.stack_trace": PRIVATE,
     "core.runs.env_user": PRIVATE,

@@ -53,7 +53,7 @@ def test_a_failed_blocking_rule_keeps_the_published_copy(harness: DagsterHarness
     result = harness.execute("nightly")
     assert not result.success
     assert "nothing was published" in failure(result)
-    assert "core.runs unique_run_id (1 rows" in failure(result)
+    assert "core.runs unique_run_id (1 row" in failure(result)
     assert snapshot_numbers(harness.settings.layout) == [1]
     (runs,) = [e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["core", "runs"]]
     assert (runs.passed, runs.severity) == (False, dg.AssetCheckSeverity.ERROR)
@@ -67,7 +67,7 @@ def test_a_failed_blocking_rule_keeps_the_published_copy(harness: DagsterHarness
 def test_publishing_alone_runs_the_checks_itself(harness: DagsterHarness) -> None:
     broken_warehouse(harness)
     result = harness.execute("nightly", only=["published/recoup_duckdb"])
-    assert "core.runs unique_run_id (1 rows" in failure(result)
+    assert "core.runs unique_run_id (1 row" in failure(result)
     assert snapshot_numbers(harness.settings.layout) == [1]
 
 
