@@ -76,7 +76,7 @@ def lived(folder: Path, days: int) -> Lived:
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Lived:
-    return lived(tmp_path_factory.mktemp("past"), max(3, round(14 * PART)))
+    return lived(tmp_path_factory.mktemp("past"), max(3, round(8 * PART)))
 
 
 def compare(house: Lived, night: datetime, into: Path) -> None:
