@@ -1,9 +1,10 @@
 """A place as a user has it: a folder with `warehouse/` in it, published by the demo, and the clients' environments.
 
-Shared by all suites of tests/bi; nothing here asserts.
+Shared by all suites of tests/bi; nothing here asserts. RECOUP_TEST_DEMO may name a warehouse that the demo has filled.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -56,8 +57,11 @@ class Place:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = Place(tmp_path_factory.mktemp("place"))
-    place.cli("demo")
+    place, ready = Place(tmp_path_factory.mktemp("place")), os.environ.get("RECOUP_TEST_DEMO")
+    if ready:
+        shutil.copytree(ready, place.folder / "warehouse", symlinks=True)
+    else:
+        place.cli("demo")
     return place
 
 
