@@ -95,12 +95,17 @@ def check_and_publish(
     Raises ChecksFailed, with the published copy left as it is. An error of the report is the caller's to raise.
     """
     with noted(settings, clock) as night:
-        prepare = partial(_build_missing, settings, models, clock)
+        prepare = partial(build_missing_and_note, settings, models, clock)
         return _publish(settings, models, clock, prepare, report, night)
 
 
-def _build_missing(settings: Settings, models: Sequence[Model], clock: Clock, con: Connection) -> None:
-    build_missing(con, settings, models, clock())
+def build_missing_and_note(settings: Settings, models: Sequence[Model], clock: Clock, con: Connection) -> None:
+    """Build when a load or a rebuild came after the last build, and note what the marts then say is wrong.
+
+    Without the note, a rebuild and a publish would show readers that nothing is wrong.
+    """
+    if build_missing(con, settings, models, clock()):
+        note_build(con, settings, clock)
 
 
 def poll_and_note(

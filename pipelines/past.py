@@ -15,6 +15,7 @@ from pipelines.clock import fixed
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadSettings
+from pipelines.incidents.watch import fill_from_ledger
 from pipelines.load.hash_key import Privacy
 from pipelines.load.session import Loader
 from pipelines.nightly import refuse_failed
@@ -29,14 +30,22 @@ from pipelines.transform.built import build_all
 from pipelines.transform.checks import run_checks
 from pipelines.transform.load_models import load_models
 
+# A report of the past that knew of no incident would say that nothing was wrong; one that knew today's, too much.
+KNOWN_THEN = (
+    "delete from core.check_results where checked_at >= $at",
+    "delete from core.incidents where opened_at > $at",
+    "update core.incidents set closed_at = null, state = 'open' where closed_at > $at",
+    "update core.incidents set last_seen_at = $at where last_seen_at > $at",
+)
+
 
 def publish_past(settings: Settings, at: datetime, into: Path, progress: Progress | None = None) -> Snapshot:
     """Publish, into a new folder, what a night at that instant would have published; the warehouse stays as it is.
 
     `into/current/recoup.duckdb` holds the same rows as the snapshot of then, and `into` is there whole or not at all.
-    Budgets, names of accounts and the privacy policy are today's; incidents and results of checks, which the archive
-    does not hold, are empty; all days are built, which core.built_days tells. Raises BadSettings when there is no such
-    past or `into` is taken, and ArchiveDamaged.
+    Budgets, names of accounts and the privacy policy are today's; incidents and results of checks come from their ledger,
+    with the newest words and numbers of an incident that went on; all days are built, which core.built_days tells.
+    Raises BadSettings when there is no such past or `into` is taken, and ArchiveDamaged.
     """
     polls = _polls_until(Archive(settings.layout.archive), at)
     if into.exists():
@@ -72,6 +81,9 @@ def _publish(
             if progress:
                 progress("reading the archive", done, len(polls))
         build_all(con, settings, models, at, progress)
+        fill_from_ledger(con, settings.layout)
+        for statement in KNOWN_THEN:
+            con.execute(statement, {"at": at})
     report = ReportAttachment(write_report)
     snapshot = publish(warehouse, kept=1, clock=fixed(at), prepare=lambda _: None, audit=audit, extras=report)
     report.raise_failure()

@@ -31,8 +31,8 @@ DAILY = SimTask(
     changes=((START + 2 * DAY * HOUR, {"title": "Another name"}),),
     deleted_at=START + 5 * DAY * HOUR,
 )
-# What the archive does not hold, and what tells of the building itself: a past night builds all days.
-FROM_ELSEWHERE = {"core.incidents", "core.check_results", "core.built_days", "core.day_builds"}
+# Incidents go on, and have their newest words; what tells of the building itself: a past night builds all days.
+COMPARED_APART = {"core.incidents", "core.built_days", "core.day_builds"}
 Tables = dict[str, list[Any]]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("past")]
@@ -40,8 +40,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("past")]
 
 def tables(layout: Layout) -> Tables:
     with open_published(layout) as con:
-        names = set(published_relations(con)) - FROM_ELSEWHERE
+        names = set(published_relations(con)) - COMPARED_APART
         return {name: sorted(con.execute(f"from {name}").fetchall(), key=repr) for name in sorted(names)}
+
+
+def incidents(layout: Layout) -> list[Any]:
+    with open_published(layout) as con:
+        return con.execute("select incident_id, kind, opened_at, closed_at from core.incidents order by all").fetchall()
 
 
 @dataclass
@@ -50,6 +55,7 @@ class Lived:
 
     world: PolledWorld
     nights: dict[datetime, Tables] = field(default_factory=dict)
+    incidents: dict[datetime, list[Any]] = field(default_factory=dict)
 
     def live(self, days: int) -> None:
         """Poll every six hours, and publish each night; one poll dies after its answers were archived."""
@@ -64,6 +70,7 @@ class Lived:
             if number % 4 == 0:
                 check_and_publish(self.world.settings, clock=fixed(at), models=load_models())
                 self.nights[at] = tables(self.world.settings.layout)
+                self.incidents[at] = incidents(self.world.settings.layout)
 
 
 def lived(folder: Path, days: int) -> Lived:
@@ -85,6 +92,7 @@ def compare(house: Lived, night: datetime, into: Path) -> None:
     assert made.keys() == then.keys()
     differing = {name: (then[name][:2], made[name][:2]) for name in then if made[name] != then[name]}
     assert not differing
+    assert incidents(Layout(into)) == house.incidents[night]
 
 
 def test_each_past_night_is_what_was_published_then(house: Lived, tmp_path: Path) -> None:
@@ -92,6 +100,7 @@ def test_each_past_night_is_what_was_published_then(house: Lived, tmp_path: Path
     for number, night in enumerate(house.nights):
         compare(house, night, tmp_path / f"night-{number}")
     assert before != house.nights[min(house.nights)]
+    assert len({len(told) for told in house.incidents.values()}) > 1
     assert tables(house.world.settings.layout) == before
     assert {path.name for path in (tmp_path / "night-0").iterdir()} == {"current", "snapshots"}
     assert (tmp_path / "night-0" / "current" / "report.html").exists()

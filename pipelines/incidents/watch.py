@@ -39,6 +39,7 @@ from pipelines.incidents.observe import (
 from pipelines.incidents.outbox import Delivered, deliver
 from pipelines.incidents.sinks import sinks_of
 from pipelines.machine_faults import in_words
+from pipelines.paths import Layout
 from pipelines.report.digest import digest
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
@@ -57,7 +58,12 @@ def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
     """Note what the marts just built say is wrong or over, and fill core.incidents and core.check_results."""
     with _without_failing("incidents were not noted"):
         _note(con, settings, clock, BUILD_KINDS)
-    with _without_failing("core.incidents was not filled"), open_ledger(settings.layout) as ledger:
+    fill_from_ledger(con, settings.layout)
+
+
+def fill_from_ledger(con: Connection, layout: Layout) -> None:
+    """Fill core.incidents and core.check_results, which the archive does not hold."""
+    with _without_failing("core.incidents was not filled"), open_ledger(layout) as ledger:
         for table in ("incidents", "check_results"):
             con.execute(f"delete from core.{table}")  # noqa: S608 - own names
             kept = [dict(row) for row in ledger.execute(f"select * from {table}")]  # noqa: S608 - own names

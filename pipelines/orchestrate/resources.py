@@ -15,7 +15,7 @@ from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.incidents.watch import note_build
 from pipelines.load.poll_rows import PollSummary
 from pipelines.machine_faults import in_words
-from pipelines.nightly import check_and_publish, poll_and_note
+from pipelines.nightly import build_missing_and_note, check_and_publish, poll_and_note
 from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows
 from pipelines.publish.snapshots import Snapshot
@@ -24,7 +24,7 @@ from pipelines.report.dagster_images import pictures
 from pipelines.report.publish_hook import ReportAttachment, WriteReport
 from pipelines.settings import Settings
 from pipelines.transform.build import BuildReport
-from pipelines.transform.built import build_missing, build_some
+from pipelines.transform.built import build_some
 from pipelines.transform.checks import CheckResult, run_checks
 from pipelines.transform.model import Key, Model
 
@@ -81,7 +81,7 @@ class Pipeline:
     def check(self) -> list[CheckResult]:
         """Run all checks on core and marts; built first, when a poll came between."""
         with self.warehouse.write() as con:
-            build_missing(con, self.settings, self.models, self.clock())
+            build_missing_and_note(self.settings, self.models, self.clock, con)
             return run_checks(con, self.models)
 
     def publish(self, report: ReportAttachment | None = None) -> Snapshot:

@@ -48,11 +48,13 @@ def build_all(
     return build(con, models=models, as_of=as_of, reporting_timezone=zone, full=full, progress=progress)
 
 
-def build_missing(con: Connection, settings: Settings, models: Sequence[Model], as_of: datetime) -> None:
-    """Build every mart, unless they are built of all that is loaded."""
+def build_missing(con: Connection, settings: Settings, models: Sequence[Model], as_of: datetime) -> bool:
+    """Build every mart, unless they are built of all that is loaded; tell whether anything was built."""
     apply_core(con)
-    if built_as_of(con, settings, models) is None:
+    is_missing = built_as_of(con, settings, models) is None
+    if is_missing:
         build_all(con, settings, models, as_of)
+    return is_missing
 
 
 def build_some(

@@ -6,24 +6,19 @@ with last_poll as (
     limit 1
 ),
 
-doubted as (
-    select
-        last_poll.poll_id,
-        list([ids.account_id, accounts.account_name] order by ids.account_id) as accounts
-    from last_poll
-    cross join unnest(last_poll.suspect_account_ids) as ids (account_id)
-    left join core.accounts as accounts on accounts.account_id = ids.account_id
-    group by last_poll.poll_id
+lacking as (
+    select 'doubted' as kind, unnest(suspect_account_ids) as account_id from last_poll
+    union all
+    select 'unanswered' as kind, unnest(unanswered_account_ids) as account_id from last_poll
 ),
 
-unanswered as (
+named as (
     select
-        last_poll.poll_id,
-        list([ids.account_id, accounts.account_name] order by ids.account_id) as accounts
-    from last_poll
-    cross join unnest(last_poll.unanswered_account_ids) as ids (account_id)
-    left join core.accounts as accounts on accounts.account_id = ids.account_id
-    group by last_poll.poll_id
+        lacking.kind,
+        list([lacking.account_id, accounts.account_name] order by lacking.account_id) as accounts
+    from lacking
+    left join core.accounts as accounts on accounts.account_id = lacking.account_id
+    group by lacking.kind
 ),
 
 unseen as (
@@ -39,12 +34,10 @@ unseen as (
 select
     last_poll.status,
     last_poll.suspect_reasons as reasons,
-    coalesce(doubted.accounts, []) as doubted_accounts,
-    coalesce(unanswered.accounts, []) as unanswered_accounts,
+    coalesce((select accounts from named where kind = 'doubted'), []) as doubted_accounts,
+    coalesce((select accounts from named where kind = 'unanswered'), []) as unanswered_accounts,
     unseen.task_count as unseen_task_count,
     unseen.since_at as unseen_since_at,
     unseen.tasks as unseen_tasks
 from last_poll
 cross join unseen
-left join doubted on doubted.poll_id = last_poll.poll_id
-left join unanswered on unanswered.poll_id = last_poll.poll_id

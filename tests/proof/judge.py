@@ -14,9 +14,10 @@ from pipelines.simulator.time_units import to_ms
 from pipelines.transform.build import build
 from pipelines.transform.checks import run_checks
 from pipelines.transform.load_models import Model, load_models
-from tests.proof.questions import COMPARED, LOAD_TRUTH, MUST_BE_ZERO, NUMBERS, SCOPE
+from tests.proof.questions import LOAD_TRUTH, MUST_BE_ZERO, NUMBERS, SCOPE
 from tests.proof.world import World
 from tests.support.ground_truth import Truth, truth_of
+from tests.support.late_source import JUDGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Verdict:
 def judge(world: World, until: datetime, *, has_checks: bool = True) -> Verdict:
     """Build the marts (without checks: those that are compared), lay the truth beside them, and compare."""
     models = _models()
-    only = None if has_checks else {("marts", name) for name in COMPARED}
+    only = None if has_checks else {("marts", name) for name in JUDGED}
     build(world.con, models=models, as_of=until, reporting_timezone="UTC", only=only)
     blocking = [check.name for check in run_checks(world.con, models) if check.blocks] if has_checks else []
     _load_truth(world, truth_of(world.simulator, until))

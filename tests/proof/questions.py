@@ -79,16 +79,6 @@ from counts
 group by all;
 """
 
-COMPARED = (
-    "run_lateness",
-    "missing_run_facts",
-    "day_inputs",
-    "coverage_facts",
-    "coverage_daily",
-    "tick_runs",
-    "schedule_adherence",
-)
-
 NUMBERS = {
     "task_count": "select count(*) from core.tasks",
     "existed_count": "select count(*) from existed",

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.database.connection import Warehouse, open_published
 from pipelines.errors import ChecksFailed, PublishRefused
+from pipelines.incidents.ledger import open_ledger
 from pipelines.ingest.poll import poll
 from pipelines.load.rebuild import rebuild
 from pipelines.nightly import build_and_check, check_and_publish
@@ -55,6 +56,21 @@ def told(settings: Settings) -> tuple[object, ...]:
             "(select count(*) from information_schema.tables where table_schema = 'marts')"
         ).fetchall()
     return tuple(row)
+
+
+@pytest.mark.slow
+def test_after_a_rebuild_readers_still_see_what_was_wrong(settings: Settings) -> None:
+    """The ledger of incidents outlives the work file, and a copy without it would say that nothing is wrong."""
+    query = "select (select count(*) from core.check_results), (select count(*) from core.incidents)"
+    poll_at(settings, NOON)
+    publish(settings)
+    with open_ledger(settings.layout) as ledger:
+        [kept] = [tuple(row) for row in ledger.execute(query.replace("core.", ""))]
+    rebuild(settings)
+    publish(settings)
+    with open_published(settings.layout) as con:
+        assert con.execute(query).fetchall() == [kept]
+    assert kept[0] > 100
 
 
 def rebuilds(settings: Settings) -> None:

@@ -85,9 +85,9 @@ def test_runs_still_in_the_window_were_seen_when_their_task_was() -> None:
     house = WarehouseBuilder()
     seen, answered = "2026-08-20T11:00:00Z", "2026-08-20T09:00:00Z"
     house.task("fine", window_run_ids=["in_window", "newer"], observed_until_at=answered)
-    # In an outage the task is seen and its runs are not; a deleted task shows no runs.
+    # In an outage the task is seen and its runs are not; a deleted task showed its runs until its last answer.
     house.task("outage", window_run_ids=["hidden"], observed_until_at="2026-08-19T00:00:00Z", last_seen_at=seen)
-    house.task("gone", window_run_ids=["of_gone"], deleted_at=answered)
+    house.task("gone", window_run_ids=["of_gone"], observed_until_at=answered, deleted_at=seen)
     for run_id, task_id in (("in_window", "fine"), ("scrolled", "fine"), ("hidden", "outage"), ("of_gone", "gone")):
         house.run(run_id, task_id, last_observed_at="2026-08-18T00:00:00Z")
     house.run("newer", "fine", last_observed_at="2026-08-20T10:00:00Z")
@@ -97,7 +97,7 @@ def test_runs_still_in_the_window_were_seen_when_their_task_was() -> None:
         "newer": utc("2026-08-20T10:00:00"),
         "hidden": utc("2026-08-19T00:00:00"),
         "scrolled": utc("2026-08-18T00:00:00"),
-        "of_gone": utc("2026-08-18T00:00:00"),
+        "of_gone": utc("2026-08-20T09:00:00"),
     }
 
 

@@ -180,9 +180,8 @@ def rebuild(accept_loss: bool, accept_new_key: bool, past: Clock | None, into: P
     archive is verified first, and nothing is changed if a poll would be lost, or if private texts would be hashed by
     another key. Readers keep the published copy until the next `nightly` or `publish`.
 
-    With --as-of the warehouse stays as it is, and the copy knows only the polls that had ended then. Budgets, names of
-    accounts and the privacy policy are today's; incidents and results of checks are not in the archive, so those
-    tables are empty.
+    With --as-of the warehouse stays as it is, and the copy knows only the polls that had ended then, and the incidents
+    that had begun. Budgets, names of accounts and the privacy policy are today's.
     """
     if past or into:
         _rebuild_past(past, into, is_plain=not (accept_loss or accept_new_key))
