@@ -31,6 +31,12 @@ DAILY = SimTask(
     changes=((START + 2 * DAY * HOUR, {"title": "Another name"}),),
     deleted_at=START + 5 * DAY * HOUR,
 )
+BREAKS = SimTask(
+    task_id="7c1a8f4e-1d0b-4f43-9d5c-6a0a3c1f2b10",
+    cron="30 */6 * * *",
+    mix={},
+    changes=((START + DAY * HOUR, {"mix": {"failed": 1.0}}),),
+)
 # Incidents go on, and have their newest words; what tells of the building itself: a past night builds all days.
 COMPARED_APART = {"core.incidents", "core.built_days", "core.day_builds"}
 Tables = dict[str, list[Any]]
@@ -74,7 +80,7 @@ class Lived:
 
 
 def lived(folder: Path, days: int) -> Lived:
-    made = Lived(PolledWorld(folder, HOURLY, DAILY, details_per_poll=10))
+    made = Lived(PolledWorld(folder, HOURLY, DAILY, BREAKS, details_per_poll=10))
     made.world.sim.add_fault(Fault(kind="silent_outage", from_at=START + 30 * HOUR, to_at=START + 40 * HOUR))
     made.world.sim.add_fault(Fault(kind="bad_status", from_at=START + 60 * HOUR, to_at=START + 61 * HOUR))
     made.live(days)

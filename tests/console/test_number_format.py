@@ -68,6 +68,17 @@ class TestDurations:
             written = con.execute("select core.duration_text(unnest(?::bigint[]))", [lengths]).fetchall()
         assert [text for (text,) in written] == [number_format.duration(length) for length in lengths]
 
+    def test_sql_writes_the_same_amounts(self) -> None:
+        dice = random.Random(5)
+        texts = ["0", "0.04", "99.4", "99.5", "9.96", "0.0996", "99.49", "100", "123456.5", "-0.25", "-250"]
+        texts += [f"{10 ** dice.uniform(-9, 9):.12f}" for _ in range(2_000)]
+        amounts = [Decimal(text) for text in texts]
+        macros = (SQL_DIR / "macros" / "money_text.sql").read_text("utf-8")
+        with duckdb.connect() as con:
+            con.execute(f"create schema core; {macros}")
+            written = con.execute("select core.money_text(unnest(?::decimal(38, 20)[]))", [amounts]).fetchall()
+        assert [text for (text,) in written] == [number_format.money(amount) for amount in amounts]
+
 
 class TestEstimates:
     """A ratio and its interval are written to the same digit, so that none lies outside the other."""

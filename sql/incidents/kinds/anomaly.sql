@@ -25,9 +25,9 @@ select
         case when newest.failure_verdict in ('high', 'low') then 'failures ' || newest.failure_verdict || ': '
             || newest.failed_count || ' of ' || core.counted(newest.n, 'run') || ', usually '
             || round(100 * newest.baseline_failure_ratio)::bigint || ' %' end,
-        case when newest.spend_verdict in ('high', 'low') then 'spend ' || newest.spend_verdict || ': $'
-            || round(core.usd(newest.total_cents), 2) || ', usually $' || round(core.usd(newest.expected_low_cents), 2)
-            || ' to $' || round(core.usd(newest.expected_high_cents), 2) end,
+        case when newest.spend_verdict in ('high', 'low') then 'spend ' || newest.spend_verdict || ': '
+            || core.money_text(newest.total_cents) || ', usually ' || core.money_text(newest.expected_low_cents)
+            || ' to ' || core.money_text(newest.expected_high_cents) end,
         case when newest.run_count_verdict in ('high', 'low') then 'runs ' || newest.run_count_verdict || ': '
             || newest.run_count || ', usually ' || round(newest.expected_run_count_low)::bigint || ' to '
             || round(newest.expected_run_count_high)::bigint end,
