@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,15 @@ import duckdb
 import msgspec
 
 from pipelines.atomic_write import TEMPORARY, naming
+from pipelines.database.sql_text import literal
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
 from pipelines.settings import Settings
 
 Connection = duckdb.DuckDBPyConnection
 LOCK_PAUSE_SECONDS = 0.2
-# Two processes must not spill into one folder: DuckDB gives its files the same names in each.
-SPILL, SPILL_OF_COPY = "spill", "spill-of-copy"
+# Two processes must not spill into one folder: DuckDB gives its files the same names in each. One for each lock.
+SPILL, SPILL_OF_COPY, SPILL_OF_POLL = "spill", "spill-of-copy", "spill-of-poll"
 ROLLBACK_TRIES = 100
 # On a small warehouse DuckDB's threads mostly wait for each other: one takes half the CPU time.
 SMALL_FILE_BYTES = 64 * 1024 * 1024
@@ -64,6 +65,7 @@ class Warehouse:
     def polling(self) -> Iterator[None]:
         """Hold the poll's lock: polls are fetched one after the other, while others build, publish and read."""
         with self._holding(self.layout.poll_lock_file, "polled"):
+            shutil.rmtree(self.layout.scratch / SPILL_OF_POLL, ignore_errors=True)
             yield
 
     def is_polled(self) -> bool:
@@ -93,19 +95,39 @@ class Warehouse:
     @contextmanager
     def open(self, path: Path) -> Iterator[Connection]:
         """Open a database of the pipeline's own read-write. The caller holds the lock."""
-        con = duckdb.connect(
-            str(path),
-            config=self._limits(SPILL)
-            | {"checkpoint_threshold": CHECKPOINT_THRESHOLD, "storage_compatibility_version": STORAGE_VERSION},
-        )
+        with self._instance(SPILL) as con, self.attached(con, path):
+            yield con
+
+    @contextmanager
+    def instance_of_poll(self) -> Iterator[Connection]:
+        """Start DuckDB with no file, for what a poll keeps in memory while it lets the writer's lock go.
+
+        The caller holds the poll's lock.
+        """
+        with self._instance(SPILL_OF_POLL) as con:
+            yield con
+
+    @contextmanager
+    def attached(self, con: Connection, path: Path) -> Iterator[None]:
+        """Attach a database of the pipeline's own read-write, as the one that names mean. The caller holds the lock."""
+        name = f'"{path.stem}"'
+        con.execute(f"attach {literal(path)} as {name} (storage_version '{STORAGE_VERSION}'); use {name}")
         try:
             path.chmod(PRIVATE_FILE_MODE)
+            con.execute("set threads = 1" if path.stat().st_size < SMALL_FILE_BYTES else "reset threads")
+            yield
+        except BaseException:
+            with suppress(duckdb.Error):  # what ended the block is the news
+                _detach(con, name)
+            raise
+        _detach(con, name)
+
+    @contextmanager
+    def _instance(self, spill: str) -> Iterator[Connection]:
+        config = self._limits(spill) | {"checkpoint_threshold": CHECKPOINT_THRESHOLD}
+        with closing(duckdb.connect(config=config)) as con:
             con.execute("set timezone = 'UTC'")
-            if path.stat().st_size < SMALL_FILE_BYTES:
-                con.execute("set threads = 1")
             yield con
-        finally:
-            con.close()
 
     @contextmanager
     def open_copy(self, path: Path) -> Iterator[Connection]:
@@ -162,6 +184,12 @@ class Warehouse:
                         "(or raise RECOUP_LOCK_WAIT_SECONDS)"
                     ) from None
                 time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def _detach(con: Connection, name: str) -> None:
+    """Close the database with all that it has to write; a transaction that is still open is undone."""
+    roll_back(con)
+    con.execute(f"use memory; detach {name}")
 
 
 def open_published(layout: Layout) -> Connection:

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from pipelines.database.connection import Connection
+import duckdb
+
 from pipelines.paths import SQL_DIR
 
 Row = dict[str, Any]
@@ -39,13 +40,13 @@ def literal(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def rows(cursor: Connection) -> list[Row]:
+def rows(cursor: duckdb.DuckDBPyConnection) -> list[Row]:
     """Return what was asked, each row as a mapping of column to value."""
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def first_row(cursor: Connection) -> Row:
+def first_row(cursor: duckdb.DuckDBPyConnection) -> Row:
     """Return the first row of what was asked; empty when there is none."""
     names = [column[0] for column in cursor.description or ()]
     row = cursor.fetchone()

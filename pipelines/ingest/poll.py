@@ -93,6 +93,7 @@ class _Load:
         self._warehouse = warehouse
         self._writer = writer
         self._clock = clock
+        self._staged: tuple[object, LoadSession] | None = None
 
     def __call__(self, failed: Mapping[int, RecoupError], recovery: Recovery | None) -> PollSummary:
         """Load, with what recovery brings; `failed` are requests of tasks that got no answer."""
@@ -100,8 +101,9 @@ class _Load:
         if not writer.record.responses:
             _raise_first(failed)
         try:
-            while (summary := self._load(failed, recovery)) is None:
-                pass
+            with self._warehouse.instance_of_poll() as con:
+                while (summary := self._load(con, failed, recovery)) is None:
+                    pass
         except (BadPayload, Refused, Unreachable):
             raise
         except BaseException:
@@ -118,19 +120,18 @@ class _Load:
             load_pending(Loader.of(con, self._settings), nobody)
             write_state(self._settings.layout, measure(con, self._clock()))
 
-    def _load(self, failed: Mapping[int, RecoupError], recovery: Recovery | None) -> PollSummary | None:
-        """Load the poll, or fetch what recovery wants next and return None.
-
-        What was staged then is staged again, by hashes for the most part: the work file cannot be kept open meanwhile.
-        """
-        writer = self._writer
+    def _load(
+        self, con: Connection, failed: Mapping[int, RecoupError], recovery: Recovery | None
+    ) -> PollSummary | None:
+        """Load the poll, or fetch what recovery wants next and return None. What was staged stays in memory then."""
+        writer, work_file = self._writer, self._settings.layout.work_file
         with self._warehouse.locked():
-            with self._warehouse.open(self._settings.layout.work_file) as con:
+            with self._warehouse.attached(con, work_file):
                 apply_core(con)
                 loader = Loader.of(con, self._settings)
                 in_order = load_pending(loader, lambda poll_id: poll_id == writer.poll_id)
-                session = loader.session(writer.record.start)
-                session.stage_all(writer.record)
+                session = self._session(loader)
+                session.stage_new(writer.record)
                 if not session.found.answers:
                     _raise_first({**failed, **session.found.unreadable})
                 if writer.record.start.source == "file":
@@ -145,6 +146,14 @@ class _Load:
             recovery.fetch(wanted, writer)
             return None
         return summary
+
+    def _session(self, loader: Loader) -> LoadSession:
+        """Go on with what is staged already, unless others loaded polls or made the work file anew meanwhile."""
+        loaded = loader.con.execute("select count(*), max(poll_id) from core.polls").fetchone()
+        basis = (self._settings.layout.work_file.stat().st_ino, loaded)
+        if self._staged is None or self._staged[0] != basis:
+            self._staged = basis, loader.session(self._writer.record.start)
+        return self._staged[1]
 
     def _commit(
         self, con: Connection, archive: Archive, session: LoadSession, recovery: Recovery | None, in_order: bool

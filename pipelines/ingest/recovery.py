@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-from pipelines.archive.poll_record import Stored
 from pipelines.archive.store import PollWriter
 from pipelines.clock import Clock
 from pipelines.database.sql_text import statement
@@ -53,15 +52,14 @@ class Recovery:
             [Request.runs(name) if kind == Kind.RUNS else Request.run(name) for kind, name in rows]
         )
 
-    def fetch(self, requests: Sequence[Request], writer: PollWriter) -> list[Stored]:
+    def fetch(self, requests: Sequence[Request], writer: PollWriter) -> None:
         """Ask, and archive what is answered."""
         asker = _Asker(self._client, self._settings.concurrency, self._clock)
-        stored = _archived(asker.answers(requests), writer)
+        _archive(asker.answers(requests), writer)
         self.note = asker.note
         self._asked += [request.label for request in requests]
         # Only a listing shows what nobody knew of before.
         self._is_done = asker.note is not None or not any(request.kind is Kind.RUNS for request in requests)
-        return stored
 
 
 def _through_listings(wanted: list[Request]) -> list[Request]:
@@ -70,11 +68,9 @@ def _through_listings(wanted: list[Request]) -> list[Request]:
     return wanted[: listings[-1]] if listings else wanted
 
 
-def _archived(answers: Iterator[Response], writer: PollWriter) -> list[Stored]:
-    stored: list[Stored] = []
+def _archive(answers: Iterator[Response], writer: PollWriter) -> None:
     while group := list(islice(answers, GROUP)):
-        stored += writer.add_all(group)
-    return stored
+        writer.add_all(group)
 
 
 class _Asker:

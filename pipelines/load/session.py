@@ -3,7 +3,7 @@
 Live polls and rebuilds come through here alike, so that core is a pure function of the archive in poll order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ class LoadSession:
         } | _believable(start.started_at)
         self._prepare(con)
         run_flatten(con, "01_stage_tables")
+        self._staged_count = 0
         self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, privacy.change_seed())
 
     @property
@@ -60,16 +61,22 @@ class LoadSession:
         """What staging met beside rows: counts, rejects, unknown keys."""
         return self._stager.found
 
-    def stage(self, responses: Iterable[Stored]) -> None:
-        """Read responses into the stage as they are archived; `found` tells which of them are unreadable."""
+    def stage_new(self, record: PollRecord) -> None:
+        """Stage what a poll has archived since the last call: tasks, then the rest, which is read in the light of them.
+
+        `found` tells which answers are unreadable.
+        """
+        new = record.responses[self._staged_count :]
+        self._staged_count += len(new)
+        self._stage([stored for stored in new if stored.kind is Kind.TASKS])
+        self._stage([stored for stored in new if stored.kind is not Kind.TASKS])
+
+    def _stage(self, responses: Sequence[Stored]) -> None:
+        if not responses:
+            return
         self._stager.stage(responses)
         if self._has("stage.tasks where len(untold) > 0"):
             run_flatten(self._con, "07_keep_untold")
-
-    def stage_all(self, record: PollRecord) -> None:
-        """Stage what a poll archived: tasks, then the rest, which is read in the light of them."""
-        self.stage([stored for stored in record.responses if stored.kind is Kind.TASKS])
-        self.stage([stored for stored in record.responses if stored.kind is not Kind.TASKS])
 
     def preview(self, query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Merge the staged tasks, ask `query` of their gaps and of the staged runs, and take the merge back."""
@@ -232,5 +239,5 @@ class Loader:
             self.con.execute("commit")
             return summary
         session = self.session(record.start)
-        session.stage_all(record)
+        session.stage_new(record)
         return session.commit(record)

@@ -164,7 +164,9 @@ def _opening(work_file: Path) -> Iterator[None]:
     """Say who else has the work file open: a program that ignores the lock, or this process."""
     try:
         yield
-    except duckdb.ConnectionException as error:
+    except duckdb.BinderException as error:
+        if "Unique file handle" not in str(error):
+            raise
         raise PublishRefused(
             f"a connection of this process still has {work_file} open; close it and publish again"
         ) from error

@@ -34,7 +34,7 @@ def loaded(folder: Path, *contents: bytes, memory: str = "1GB") -> LoadHarness:
 def staged(harness: LoadHarness, *contents: bytes) -> tuple[LoadSession, PollRecord]:
     record = harness.archive_poll(NOON, *contents)
     session = harness.loader().session(record.start)
-    session.stage(record.responses)
+    session.stage_new(record)
     return session, record
 
 

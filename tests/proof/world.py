@@ -136,7 +136,7 @@ class World:
                 if failed := next((each for each in answers if isinstance(each, NoAnswer)), None):
                     raise failed.error
                 writer.add_all([each for each in answers if isinstance(each, Response)])
-                session.stage(writer.record.responses)
+                session.stage_new(writer.record)
             except RecoupError as error:
                 self.failed_count += 1
                 record = writer.finish(PollEnd(at, False, type(error).__name__, str(error)))
@@ -144,7 +144,8 @@ class World:
                 return
             recovery = Recovery(client, self.settings, clock)
             while self.details == "auto" and (wanted := recovery.wanted(session)):
-                session.stage(recovery.fetch(wanted, writer))
+                recovery.fetch(wanted, writer)
+                session.stage_new(writer.record)
         summary = session.commit(writer.finish(PollEnd(at, True, recovery_note=recovery.note)))
         self.suspect_count += summary.status == "suspect"
 
