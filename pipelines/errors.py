@@ -13,7 +13,8 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── ReportFailed            the data are published, the report about them is not      exit 11
 ├── PartialPoll             some accounts did not answer; what the others told is in  exit 12
 ├── ArchiveDamaged          a file of the archive is not what was written             exit 13
-└── MachineFault            the disk or the operating system refused; nothing is lost exit 14
+├── MachineFault            the disk or the operating system refused; nothing is lost exit 14
+└── LakeFailed              the file is published and good, the lake is not up to date  exit 15
 """
 
 
@@ -99,3 +100,9 @@ class MachineFault(RecoupError):
     """The disk, the memory or the operating system refused; the warehouse is as it was, or as it is after the command."""
 
     exit_code = 14
+
+
+class LakeFailed(RecoupError):
+    """The file is published and good, but the lake beside it was not brought up to date."""
+
+    exit_code = 15

@@ -13,8 +13,9 @@ from pipelines.console.number_format import count
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import BadSettings, ChecksFailed, RecoupError, WarehouseBusy
-from pipelines.incidents.watch import Night, beat, note_build, note_night, note_poll
+from pipelines.incidents.watch import Night, beat, note_build, note_lake, note_night, note_poll
 from pipelines.ingest.poll import load_pending, poll
+from pipelines.lake.update import LakeUpdate, publish_into_lake
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.session import Loader
 from pipelines.progress import Progress
@@ -40,12 +41,16 @@ class NightReport:
     build: BuildReport
     checks: Sequence[CheckResult]
     snapshot: Snapshot
+    lake: LakeUpdate
 
 
 def nightly(
     settings: Settings, *, clock: Clock, client: RecoupClient | None = None, progress: Progress | None = None
 ) -> NightReport:
-    """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then."""
+    """Poll, build, check and publish. Raises the error of the step that failed; the published copy stays then.
+
+    An error of the lake is in the report; the caller raises it.
+    """
     beat(settings, "/start")
     with noted(settings, clock) as night:
         return _night(settings, clock, client, progress, night)
@@ -69,8 +74,9 @@ def _night(
 
     report = ReportAttachment(write_report)
     snapshot = _publish(settings, models, clock, prepare, report, night)
+    lake = update_lake(settings, clock)
     report.raise_failure()
-    return NightReport(polled, built[0], night.checks, snapshot)
+    return NightReport(polled, built[0], night.checks, snapshot, lake)
 
 
 def build_and_check(
@@ -97,6 +103,21 @@ def check_and_publish(
     with noted(settings, clock) as night:
         prepare = partial(build_missing_and_note, settings, models, clock)
         return _publish(settings, models, clock, prepare, report, night)
+
+
+def update_lake(settings: Settings, clock: Clock) -> LakeUpdate:
+    """Bring the lake, if one is named, up to what is published, and note how that went.
+
+    What is published stays good whatever becomes of the lake, so an error is the caller's to raise, at the end.
+    """
+    update = LakeUpdate()
+    if settings.has_lake:
+        try:
+            update.report = publish_into_lake(settings, clock)
+        except RecoupError as error:
+            update.error = error
+    note_lake(settings, clock, update.error)
+    return update
 
 
 def build_missing_and_note(settings: Settings, models: Sequence[Model], clock: Clock, con: Connection) -> None:

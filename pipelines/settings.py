@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.errors import BadSettings
 from pipelines.home import find_home
+from pipelines.lake_settings import SettingsOfTheLake
 from pipelines.paths import Layout
 
 
@@ -48,6 +49,9 @@ class SettingsOfTheLog(BaseSettings):
     serve_token: SecretStr | None = None
     incident_sinks: SecretStr | None = None
     heartbeat_url: SecretStr | None = None
+    lake_catalog_password: SecretStr | None = None
+    lake_s3_key_id: SecretStr | None = None
+    lake_s3_secret: SecretStr | None = None
 
     @classmethod
     def tolerant(cls) -> "SettingsOfTheLog":
@@ -63,7 +67,7 @@ class SettingsOfTheLog(BaseSettings):
         return tuple(word for value in values for word in value.split())
 
 
-class Settings(SettingsOfTheLog):
+class Settings(SettingsOfTheLog, SettingsOfTheLake):
     """One field per environment variable, `RECOUP_` + the field's name in capitals."""
 
     home: Path = Path()
@@ -121,6 +125,9 @@ class Settings(SettingsOfTheLog):
         "incident_limits_file",
         "metrics_file",
         "heartbeat_url",
+        "lake_catalog_password",
+        "lake_s3_key_id",
+        "lake_s3_secret",
         mode="before",
     )
     @classmethod
@@ -168,24 +175,24 @@ class Settings(SettingsOfTheLog):
     @property
     def layout(self) -> Layout:
         """The files below `warehouse_dir`, absolute."""
-        return Layout(self._at_home(self.warehouse_dir))
+        return Layout(self.at_home(self.warehouse_dir))
 
     @property
     def budgets_path(self) -> Path:
         """The file of budgets, absolute; only one that `budgets_file` names has to be there."""
-        return self._at_home(self.budgets_file) if self.budgets_file else self.layout.budgets_file
+        return self.at_home(self.budgets_file) if self.budgets_file else self.layout.budgets_file
 
     @property
     def incident_limits_path(self) -> Path | None:
         """The user's own file of limits, absolute."""
-        return self._at_home(self.incident_limits_file) if self.incident_limits_file else None
+        return self.at_home(self.incident_limits_file) if self.incident_limits_file else None
 
     @property
     def metrics_path(self) -> Path | None:
         """The file of figures for a monitor, absolute."""
-        return self._at_home(self.metrics_file) if self.metrics_file else None
+        return self.at_home(self.metrics_file) if self.metrics_file else None
 
-    def _at_home(self, path: Path) -> Path:
+    def at_home(self, path: Path) -> Path:
         """Resolve a setting's path: relative ones against the home, never against the current folder."""
         return (self.home / path.expanduser()).resolve()
 

@@ -20,6 +20,7 @@ POLL_KINDS = ("poll_failing", "source_outage")
 STATE_KINDS = ("published_stale", "disk_filling")
 BUILD_KINDS = ("task_failing", "task_silent", "new_error", "run_hanging", "budget", "anomaly", "coverage_falling")
 NIGHT_KINDS = ("night_failing", "check_failing")
+LAKE_KINDS = ("lake_failing",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,12 @@ def observe_night(failed_nights: int, error: str | None, checks: Sequence[CheckR
     cause = error or "the night went well"
     yield Observation("night_failing", "nightly", "The nightly", failed_nights, cause, "known", "")
     yield from (_check(check) for check in checks if check.severity == "error")
+
+
+def observe_lake(error: str | None, *, has_lake: bool) -> Observation:
+    """Tell whether the lake is behind what is published."""
+    cause = error or ("it is up to date" if has_lake else "no lake is named any more")
+    return Observation("lake_failing", "lake", "The lake", 1 if error else 0, cause, "known", "")
 
 
 def observe_state(layout: Layout, now: datetime) -> Iterator[Observation]:

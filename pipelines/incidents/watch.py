@@ -28,11 +28,13 @@ from pipelines.incidents.ledger import (
 from pipelines.incidents.limits import read_limits
 from pipelines.incidents.observe import (
     BUILD_KINDS,
+    LAKE_KINDS,
     NIGHT_KINDS,
     POLL_KINDS,
     STATE_KINDS,
     Observation,
     observe,
+    observe_lake,
     observe_night,
     observe_state,
 )
@@ -102,6 +104,16 @@ def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception
             nights = count_failed_nights(ledger, has_failed=error is not None, now=clock())
             seen = [*observe_night(nights, told, night.checks), *observe_state(settings.layout, clock())]
             record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
+
+
+def note_lake(settings: Settings, clock: Clock, error: Exception | None) -> None:
+    """Note whether the lake could be brought up to date; send what is due."""
+    with _without_failing("the lake was not noted"), open_ledger(settings.layout) as ledger:
+        limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
+        seen = observe_lake(_words(error) if error is not None else None, has_lake=settings.has_lake)
+        with transaction(ledger):
+            record(ledger, [seen], kinds=LAKE_KINDS, limits=limits, sinks=sinks, now=clock())
+    _tell_all(settings, clock)
 
 
 def _note_digest(settings: Settings, clock: Clock) -> None:

@@ -135,6 +135,7 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
         report = pipeline.report()
         with told_in_one_line():
             snapshot = pipeline.publish(report)
+            lake = pipeline.update_lake()
         yield dg.MaterializeResult(
             asset_key=PUBLISHED_FILE,
             metadata={
@@ -149,6 +150,8 @@ def published_assets(models: Sequence[Model], *, with_report: bool) -> dg.Assets
                 report.raise_failure()
             page = pipeline.settings.layout.current / REPORT_NAME
             yield dg.MaterializeResult(asset_key=REPORT, metadata={"path": dg.MetadataValue.path(str(page))})
+        with told_in_one_line():
+            lake.raise_failure()
 
     return publish
 

@@ -13,9 +13,10 @@ from pipelines.clock import Clock, utc_now
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
 from pipelines.incidents.watch import note_build
+from pipelines.lake.update import LakeUpdate
 from pipelines.load.poll_rows import PollSummary
 from pipelines.machine_faults import in_words
-from pipelines.nightly import build_missing_and_note, check_and_publish, poll_and_note
+from pipelines.nightly import build_missing_and_note, check_and_publish, poll_and_note, update_lake
 from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows
 from pipelines.publish.snapshots import Snapshot
@@ -87,6 +88,10 @@ class Pipeline:
     def publish(self, report: ReportAttachment | None = None) -> Snapshot:
         """Publish the work file, with the report when there is one."""
         return check_and_publish(self.settings, clock=self.clock, models=self.models, report=report)
+
+    def update_lake(self) -> LakeUpdate:
+        """Bring the lake, if there is one, up to what is published; an error in it is raised only at the end."""
+        return update_lake(self.settings, self.clock)
 
     def report(self) -> ReportAttachment | None:
         """The report of the next publish; an error in it is raised only after the data are live."""

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from pipelines.incidents.limits import read_limits
-from pipelines.incidents.observe import BUILD_KINDS, NIGHT_KINDS, POLL_KINDS, STATE_KINDS, Observation, observe
+from pipelines.incidents.observe import (
+    BUILD_KINDS,
+    LAKE_KINDS,
+    NIGHT_KINDS,
+    POLL_KINDS,
+    STATE_KINDS,
+    Observation,
+    observe,
+)
 from tests.support.warehouse_builder import NOW, WarehouseBuilder
 
 DUE: dict[str, Any] = {"schedule": "0 9 * * *", "schedule_id": "s", "timezone": "UTC"}
@@ -55,7 +63,7 @@ def found(house: WarehouseBuilder, *kinds: str) -> dict[str, Observation]:
 
 
 def test_every_kind_has_a_limit_and_every_limit_a_kind() -> None:
-    assert set(read_limits(None).by_kind) == {*POLL_KINDS, *BUILD_KINDS, *STATE_KINDS, *NIGHT_KINDS}
+    assert set(read_limits(None).by_kind) == {*POLL_KINDS, *BUILD_KINDS, *STATE_KINDS, *NIGHT_KINDS, *LAKE_KINDS}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.chosen import settings_of_a_new_warehouse, settings_of_a_warehouse
+from pipelines.cli.commands.lake import tell_lake
 from pipelines.cli.commands.options import AT, INSTANT
 from pipelines.clock import Clock, utc_now
 from pipelines.console.log import say, warn
@@ -112,13 +113,13 @@ def publish() -> None:
     from pipelines.report.publish_hook import ReportAttachment
     from pipelines.transform.load_models import load_models
 
-    report = ReportAttachment(write_report)
+    settings, report = settings_of_a_warehouse(), ReportAttachment(write_report)
     with working("publishing"):
-        snapshot = steps_of_the_night.check_and_publish(
-            settings_of_a_warehouse(), clock=utc_now, models=load_models(), report=report
-        )
+        snapshot = steps_of_the_night.check_and_publish(settings, clock=utc_now, models=load_models(), report=report)
+        lake = steps_of_the_night.update_lake(settings, utc_now)
     report.raise_failure()
     tell_snapshot(snapshot)
+    tell_lake(lake)
 
 
 @click.command()
@@ -140,6 +141,7 @@ def nightly(clock: Clock) -> None:
     tell_poll(report.poll)
     tell_checks(report.checks)
     tell_snapshot(report.snapshot)
+    tell_lake(report.lake)
     report.poll.raise_partial()
 
 

@@ -1,0 +1,1 @@
+"""Publishing into a lake: DuckLake in a file and a folder."""
