@@ -118,6 +118,9 @@ soak: setup ## A thousand polls and sixty nights in one process, then an hour of
 	$(BIN)/python -m benchmarks.soak polls
 	$(BIN)/python -m benchmarks.soak dev
 
+lake: setup ## A lake in PostgreSQL and S3: fifty kills, servers stopped in mid-write, readers during forty publishes
+	RECOUP_LAKE_KILLS=50 RECOUP_LAKE_PUBLISHES=40 $(BIN)/python -m pytest -m slow tests/lake
+
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
 	$(BIN)/python -m pytest $(SHARED) --durations 30 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
 	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
@@ -140,4 +143,4 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.around
 	$(BIN)/python -m benchmarks.report
 
-.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all soak test-slow proof nights bench
+.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all lake soak test-slow proof nights bench

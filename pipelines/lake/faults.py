@@ -16,7 +16,7 @@ AGAIN = "the published file is good and the lake as it was; the next publish, or
 _FAULTS = (
     (("catalog version mismatch",), "the lake at {catalog} was made by another version of DuckLake ({why})"),
     (("password authentication failed", "no password supplied"), "the catalog {catalog} refuses user or password"),
-    (("does not exist\n", "fatal:"), "the catalog {catalog} refuses ({why})"),
+    (("fatal:",), "the catalog {catalog} refuses ({why})"),
     (("unable to connect to postgres", "connection to server"), "the catalog {catalog} does not answer"),
     (("server closed the connection", "terminating connection", "no connection to the server"),
      "the catalog {catalog} went away"),

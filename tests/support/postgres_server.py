@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -25,35 +26,87 @@ def program(name: str) -> str:
     return found
 
 
+class PostgresServer:
+    """A server below a folder; it may be stopped in the middle of anything, and started again at the same port."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self._who = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        self._programs = {name: program(name) for name in ("initdb", "postgres", "createdb")}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        if self._who:
+            shutil.chown(top, **self._who)
+        make = [self._programs["initdb"], "-D", str(top / "data"), "-U", USER, "--auth=trust", "--no-sync"]
+        subprocess.run(make, check=True, capture_output=True, cwd=top, **self._who)  # type: ignore[call-overload]
+
+    def start(self) -> None:
+        """Start it, and return when the database is there."""
+        options = ["-c", "listen_addresses=127.0.0.1", "-k", str(self._top), "-c", "fsync=off"]
+        start = [self._programs["postgres"], "-D", str(self._top / "data"), "-p", str(self.port), *options]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self._process = subprocess.Popen(start, cwd=self._top, **quiet, **self._who)  # type: ignore[call-overload]
+        self.create_database(DATABASE)
+
+    def create_database(self, name: str) -> None:
+        """Make an empty database, unless it is there; return when the server has answered."""
+        _create_database(self._programs["createdb"], self.port, name)
+
+    def demand_password(self, user: str, password: str) -> None:
+        """Make a user who may do all, and gets in with this password alone."""
+        rules = self._top / "data/pg_hba.conf"
+        if user not in rules.read_text():
+            rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        quoted = password.replace("'", "''")
+        self.execute(DATABASE, f"create role {user} superuser login password '{quoted}'")
+        self.execute(DATABASE, "select pg_reload_conf()")
+
+    def execute(self, database: str, sql: str) -> None:
+        """Run SQL as the owner."""
+        address = f"host=127.0.0.1 port={self.port} user={USER} dbname={database}"
+        command = [program("psql"), "-q", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql]
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: SIGINT ends sessions in order, SIGQUIT all processes at once, as a crash does."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+
+@contextmanager
+def postgres_server() -> Iterator[PostgresServer]:
+    """Yield a running server with an empty database."""
+    with tempfile.TemporaryDirectory(prefix="postgres-") as top:
+        server = PostgresServer(Path(top))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @contextmanager
 def postgres() -> Iterator[int]:
     """Yield the port of a server with an empty database."""
-    initdb, server, createdb = program("initdb"), program("postgres"), program("createdb")
-    who = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory(prefix="postgres-") as top, socket.socket() as free:
-        if who:
-            shutil.chown(top, **who)
+    with postgres_server() as server:
+        yield server.port
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
-        data = str(Path(top) / "data")
-        make = [initdb, "-D", data, "-U", USER, "--auth=trust", "--no-sync"]
-        subprocess.run(make, check=True, capture_output=True, cwd=top, **who)  # type: ignore[call-overload]
-        start = [server, "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-k", top, "-c", "fsync=off"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen(start, cwd=top, **quiet, **who) as process:  # type: ignore[call-overload]
-            try:
-                _create_database(createdb, port)
-                yield port
-            finally:
-                process.terminate()
-                process.wait(30)
+        return int(free.getsockname()[1])
 
 
-def _create_database(createdb: str, port: int) -> None:
-    command = [createdb, "-h", "127.0.0.1", "-p", str(port), "-U", USER, DATABASE]
+def _create_database(createdb: str, port: int, name: str) -> None:
+    command = [createdb, "-h", "127.0.0.1", "-p", str(port), "-U", USER, name]
     deadline = time.monotonic() + SECONDS_TO_START
-    while subprocess.run(command, capture_output=True, check=False).returncode:
+    while (done := subprocess.run(command, capture_output=True, text=True, check=False)).returncode:
+        if "already exists" in done.stderr:
+            return
         if time.monotonic() > deadline:
             raise TimeoutError("PostgreSQL did not start")
         time.sleep(0.2)

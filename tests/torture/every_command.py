@@ -66,7 +66,7 @@ class Yard:
             "poll": at, "build": at, "publish": [], "nightly": at, "rebuild": [], "backup": [str(self.copy)],
             "restore": [str(self.copy)], "export": ["--out", str(self.exported)], "demo": [],
             "query": ["from marts.task_health"], "summary": [], "doctor": ["--deep"], "incidents": [], "metrics": [],
-            "report": [], "digest": [], "describe": ["core.runs"],
+            "report": [], "digest": [], "describe": ["core.runs"], "lake": [],
             "explain": ["marts.task_health", f"task_id={TASK}"],
             "simulate": ["--port", "0"], "dev": ["--port", port], "serve": ["--port", port], "mcp": [],
         }  # fmt: skip
@@ -75,6 +75,9 @@ class Yard:
         """Start a command, the head of a group of its own."""
         variables = {"HOME": str(self.folder), "LOCK_WAIT_SECONDS": "0", "MAX_ATTEMPTS": "1"}
         variables |= {"WAREHOUSE_DIR": str(self._place(name)), "METRICS_FILE": str(self.folder / "figures.prom")}
+        if name == "lake":
+            lake = self.folder / "lake"
+            variables |= {"LAKE_CATALOG": str(lake / "catalog.ducklake"), "LAKE_DATA": str(lake / "data")}
         if name != "demo":
             variables |= {"API_KEY": KEY, "API_URL": self.origin}
         return subprocess.Popen(

@@ -1,0 +1,105 @@
+"""An S3 of its own on loopback while a test runs: SeaweedFS, with a bucket and two keys. No assertions here."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.lake.connection import extension_file
+from tests.support.postgres_server import free_port
+
+SECONDS_TO_START = 60
+WRITER, READER = ("WRITERKEY", "writer-s3cret"), ("READERKEY", "reader-s3cret")
+BUCKET = "lake"
+
+
+class SeaweedServer:
+    """A server below a folder; it may be killed in the middle of anything, and started again at the same port."""
+
+    def __init__(self, top: Path) -> None:
+        found = shutil.which("weed", path=str(Path(sys.executable).parent))
+        if found is None:
+            pytest.skip("weed is not installed (make setup)")
+        self._program, self._top = found, top
+        self._process: subprocess.Popen[bytes] | None = None
+        names = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
+        self._ports = {name: free_port() for name in names}
+        (top / "s3.json").write_text(json.dumps({"identities": [_identity(WRITER, "Write"), _identity(READER)]}))
+
+    @property
+    def port(self) -> int:
+        """Where S3 is spoken."""
+        return self._ports["s3"]
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        ports = [
+            f"-{name.split('.')[0]}.port{'.grpc' if name.endswith('grpc') else ''}={port}"
+            for name, port in self._ports.items()
+        ]
+        options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64", "-volume.max=100"]
+        secrets = ["-s3", f"-s3.config={self._top / 's3.json'}", "-master.telemetry=false"]
+        command = [self._program, "server", f"-dir={self._top}", *options, *secrets, *ports]
+        with (self._top / "weed.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not _listens(self.port):
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise TimeoutError(f"SeaweedFS did not start: {(self._top / 'weed.log').read_text()[-500:]}")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(30)
+            self._process = None
+
+
+@contextmanager
+def seaweed_server() -> Iterator[SeaweedServer]:
+    """Yield a running server."""
+    with tempfile.TemporaryDirectory(prefix="seaweed-", ignore_cleanup_errors=True) as top:
+        server = SeaweedServer(Path(top))
+        server.start()
+        _make_bucket(server)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def _make_bucket(server: SeaweedServer) -> None:
+    """SeaweedFS makes a bucket when a key that may do so writes its first object."""
+    key, secret = WRITER
+    with duckdb.connect() as con:
+        con.execute(f"load '{extension_file('httpfs')}'")
+        place = f"endpoint '127.0.0.1:{server.port}', url_style 'path', use_ssl false"
+        con.execute(f"create secret (type s3, key_id '{key}', secret '{secret}', {place})")
+        con.execute(f"copy (select 1 as one) to 's3://{BUCKET}/made.parquet'")
+
+
+def _identity(key: tuple[str, str], *more: str) -> dict[str, object]:
+    credentials = [{"accessKey": key[0], "secretKey": key[1]}]
+    return {
+        "name": key[0],
+        "credentials": credentials,
+        "actions": ["Read", "List", *more, *(["Admin"] if more else [])],
+    }
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
