@@ -5,6 +5,7 @@ When a message is sent, and again, belongs to outbox.py. A URL may hold a secret
 
 import hashlib
 import json
+import os
 import shlex
 import smtplib
 import subprocess
@@ -20,6 +21,7 @@ from pipelines.errors import BadSettings
 from pipelines.settings import Settings, is_loopback
 
 TIMEOUT_SECONDS = 20
+LAST_TRIES_BYTES = 1_000_000
 Message = Mapping[str, Any]
 Send = Callable[[Message], None]
 
@@ -93,10 +95,11 @@ def _mail(url: SplitResult, message: Message) -> None:
 def _append(path: Path, message: Message) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # What is there already was written by a try that could not be noted any more.
-        if not path.exists() or message["key"] not in path.read_text(encoding="utf-8"):
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(dict(message)) + "\n")
+        with path.open("a+b") as file:
+            # What is there already was written by a try that could not be noted any more, so by the last ones.
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LAST_TRIES_BYTES))
+            if message["key"].encode() not in file.read():
+                file.write(json.dumps(dict(message)).encode() + b"\n")
     except OSError as error:
         raise SinkFailed(f"the file cannot be written ({error.strerror})") from None
 

@@ -135,7 +135,10 @@ class TestDoctor:
         assert run("doctor") == 1
         told = capsys.readouterr().out
         assert "fail  incidents  RECOUP_INCIDENT_SINKS, entry 1" in told
-        assert "hush-hush" not in told
+        assert run("incidents") == 2
+        said = capsys.readouterr().err
+        assert "RECOUP_INCIDENT_SINKS, entry 1" in said
+        assert "hush-hush" not in told + said
         monkeypatch.setenv("RECOUP_INCIDENT_SINKS", f"file:{published.parent}/told.jsonl")
         assert run("publish") == 0
         run("doctor")

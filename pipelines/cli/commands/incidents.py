@@ -22,7 +22,9 @@ def incidents(shows_all: bool) -> None:
     """
     from pipelines.clock import utc_now
     from pipelines.incidents.ledger import newest
+    from pipelines.incidents.limits import read_limits
     from pipelines.incidents.messages import heading, times
+    from pipelines.incidents.sinks import sinks_of
     from pipelines.incidents.watch import tell
 
     settings = settings_of_a_warehouse()
@@ -33,6 +35,9 @@ def incidents(shows_all: bool) -> None:
         click.echo(f"             {one['cause']}")
     if not found:
         click.echo("nothing is wrong, as far as the last look could tell" if not shows_all else "there was none yet")
+    # A poll or a night goes on without these, with a warning; here they are what was asked about.
+    read_limits(settings.incident_limits_path)
+    sinks_of(settings)
     sent = tell(settings, utc_now).sent_count
     if sent:
         say("told", f"sent {sent} messages that were still due", message_count=sent)
