@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.dev_server import WORKSPACE
 from pipelines.simulator import Fleet, Simulator
 from pipelines.simulator.server import serve
 from tests.support.polled_world import HOUR, HOURLY, START
@@ -39,6 +40,10 @@ def test_definitions_are_found_without_a_key(tmp_path: Path, arguments: tuple[st
         assert {"core/runs", "marts/task_health"} <= {one["asset_key"] for one in found["assets"]}
         assert {one["name"] for one in found["jobs"]} >= {"poll", "nightly"}
         assert [one["name"] for one in found["schedules"]] == ["nightly_schedule"]
+
+
+def test_a_plain_dagster_in_the_checkout_finds_the_workspace_of_the_wheel() -> None:
+    assert (ROOT / "workspace.yaml").resolve() == WORKSPACE.resolve()
 
 
 def test_a_night_is_launched(tmp_path: Path) -> None:
