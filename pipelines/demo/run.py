@@ -22,7 +22,7 @@ from pipelines.database.connection import Warehouse
 from pipelines.demo.simulated_api import DAYS, HISTORY, demo_hand_kept, own_world, pointed_at, simulator_of, sources
 from pipelines.errors import BadSettings, RecoupError
 from pipelines.ingest import poll as polling
-from pipelines.ingest.simulated_marker import World, read_world
+from pipelines.ingest.simulated_marker import SIMULATOR, World, read_world
 from pipelines.paths import Layout
 from pipelines.settings import Settings
 
@@ -50,17 +50,17 @@ def run(settings: Settings, clock: Clock = utc_now) -> None:
 def forget(settings: Settings) -> None:
     """Delete a warehouse that the demo filled. Raises BadSettings, and deletes nothing, if it holds anything else."""
     layout = settings.layout
-    if not layout.simulated_file.exists():
+    if not (layout.simulated_file.exists() or sources(Archive(layout.archive)) == {SIMULATOR}):
         raise BadSettings(f"{shown_path(layout.root)} holds no simulated data, so nothing was deleted")
     warehouse = Warehouse.of(settings)
     with warehouse.polling(), warehouse.publishing(), warehouse.locked():
-        if sources(Archive(layout.archive)) - {"simulator"}:
+        if sources(Archive(layout.archive)) - {SIMULATOR}:
             raise BadSettings(f"{shown_path(layout.root)} holds more than simulated data, so nothing was deleted")
         layout.current.unlink(missing_ok=True)
         _forget_hand_kept(layout)
         for folder in (layout.snapshots, layout.archive, layout.incidents, layout.dagster_home, layout.work):
             shutil.rmtree(folder, ignore_errors=True)
-        layout.simulated_file.unlink()
+        layout.simulated_file.unlink(missing_ok=True)
     say("demo", f"deleted the simulated data in {shown_path(layout.root)}")
 
 

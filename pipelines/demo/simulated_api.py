@@ -19,7 +19,7 @@ from pipelines.atomic_write import write_whole
 from pipelines.clock import Clock, utc_now
 from pipelines.console.number_format import count, shown_path
 from pipelines.errors import BadSettings
-from pipelines.ingest.simulated_marker import World, keep_world, read_world
+from pipelines.ingest.simulated_marker import SIMULATOR, World, keep_world, read_world
 from pipelines.paths import Layout
 from pipelines.settings import Settings
 
@@ -61,7 +61,13 @@ def own_world(layout: Layout, clock: Clock = utc_now) -> World:
     """
     world = read_world(layout)
     if world is None:
-        if sources(Archive(layout.archive)):
+        found = sources(Archive(layout.archive))
+        if found == {SIMULATOR}:
+            raise BadSettings(
+                f"{shown_path(layout.root)} holds simulated data, but {layout.simulated_file.name} is gone, "
+                "which says of what world; delete them with `recoup-warehouse demo --forget`, and begin again"
+            )
+        if found:
             raise BadSettings(
                 f"{shown_path(layout.root)} holds polls of your own, and simulated data must not mix with them; "
                 "set RECOUP_API_KEY to go on with it, or RECOUP_WAREHOUSE_DIR to another folder for the demo"

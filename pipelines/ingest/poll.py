@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pipelines.archive.poll_record import PollEnd
 from pipelines.archive.store import Archive, PollWriter
@@ -19,7 +18,7 @@ from pipelines.database.sql_text import first_row
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, WarehouseBusy
 from pipelines.ingest.clock_check import ClockAhead, refuse_ahead, set_aside_ahead
 from pipelines.ingest.recovery import Recovery
-from pipelines.ingest.simulated_marker import refuse_mixing
+from pipelines.ingest.simulated_marker import refuse_mixing, source_of
 from pipelines.load.hash_key import prepare_key
 from pipelines.load.poll_rows import PollSummary
 from pipelines.load.rebuild import rebuild_locked
@@ -29,7 +28,7 @@ from pipelines.recoup.client import RecoupClient
 from pipelines.recoup.endpoints import Request, Response
 from pipelines.recoup.envelope import kind_of
 from pipelines.schedule.poll_interval import measure, write_state
-from pipelines.settings import Settings, is_loopback
+from pipelines.settings import Settings
 
 # Read and archived at the same time; few, since each may be as large as RECOUP_MAX_BODY_MEGABYTES allows.
 FILES_AT_ONCE = 4
@@ -235,11 +234,6 @@ def _summary_of(warehouse: Warehouse, settings: Settings, poll_id: str) -> PollS
     with warehouse.open(settings.layout.work_file) as con:
         row = first_row(con.execute("select * from core.polls where poll_id = ?", [poll_id]))
     return PollSummary(**row | {"http_statuses": json.loads(row["http_statuses"])})
-
-
-def source_of(settings: Settings) -> str:
-    """Name the source: the real API, or a simulator on loopback."""
-    return "simulator" if is_loopback(urlsplit(settings.api_url).hostname or "") else "api"
 
 
 def task_requests(settings: Settings) -> list[Request]:

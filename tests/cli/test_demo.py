@@ -6,6 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipelines.archive.store import Archive
+from pipelines.clock import utc_now
 from pipelines.demo import run as demo
 from pipelines.demo import simulated_api
 from pipelines.ingest import simulated_marker
@@ -42,10 +44,18 @@ class TestDemo:
         assert "name a later instant" in capsys.readouterr().err
 
         monkeypatch.setenv("RECOUP_API_KEY", "recoup_sk_real")
-        for command in ("demo", "poll", "nightly", "dev"):
-            assert run(command) == 2
-            assert "must not mix" in capsys.readouterr().err
+        note = Path("warehouse/simulated.json")
+        noted = note.read_text()
+        for is_noted in (True, False):  # a person may delete the note; the polls themselves tell
+            for command in ("demo", "poll", "nightly", "dev"):
+                assert run(command) == 2
+                assert "must not mix" in capsys.readouterr().err
+            assert note.exists() == is_noted
+            note.unlink(missing_ok=True)
         monkeypatch.delenv("RECOUP_API_KEY")
+        assert run("demo") == 2
+        assert "demo --forget" in capsys.readouterr().err
+        note.write_text(noted)
 
         assert run("demo", "--forget") == 0
         assert not Path("warehouse/simulated.json").exists()
@@ -62,3 +72,17 @@ class TestDemo:
         simulated_marker.keep_world(Layout(tmp_path / "warehouse"), simulated_api.new_world())
         assert run("demo", "--forget") == 2
         assert Path("warehouse/archive").exists()
+
+    @pytest.mark.slow
+    def test_simulated_data_do_not_come_into_a_warehouse_of_real_ones(
+        self, published: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        archive = Archive(Layout(Path("warehouse").resolve()).archive)
+        archive.start_poll(utc_now(), source="api", is_full_scope=True, account_ids=[], accept_deletions=False)
+        polls = archive.poll_ids()
+        monkeypatch.setenv("RECOUP_API_KEY", "recoup_sk_simulated")
+        monkeypatch.setenv("RECOUP_API_URL", "http://127.0.0.1:9")
+        for command in ("poll", "nightly", "dev"):
+            assert run(command) == 2
+            assert "data of the real API" in capsys.readouterr().err
+        assert archive.poll_ids() == polls

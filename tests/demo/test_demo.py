@@ -3,8 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from pipelines.archive.store import Archive
 from pipelines.demo import run as demo
 from pipelines.demo import simulated_api
+from pipelines.errors import BadSettings
 from pipelines.ingest.simulated_marker import keep_world, read_world
 from pipelines.paths import Layout
 from pipelines.settings import Settings
@@ -47,3 +51,14 @@ def test_a_persons_budgets_are_not_overwritten(tmp_path: Path) -> None:
     simulated_api.own_world(layout)
     assert layout.budgets_file.read_text() == "mine"
     keep_world(layout, simulated_api.new_world())
+
+
+def test_simulated_polls_are_forgotten_without_the_note_too(tmp_path: Path) -> None:
+    settings = Settings.load(warehouse_dir=tmp_path / "w")
+    settings.layout.prepare()
+    archive = Archive(settings.layout.archive)
+    archive.start_poll(NOW, source="simulator", is_full_scope=True, account_ids=[], accept_deletions=False)
+    demo.forget(settings)
+    assert archive.poll_ids() == []
+    with pytest.raises(BadSettings, match="no simulated data"):
+        demo.forget(settings)
