@@ -18,6 +18,7 @@ from pipelines.errors import MachineFault, PublishRefused, WarehouseBusy
 from pipelines.machine_faults import is_damage
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
+from pipelines.publish.file_copy import copy_file
 from pipelines.publish.snapshots import Snapshot
 
 RowCounts = dict[str, int]
@@ -132,7 +133,7 @@ def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, cloc
             f"a copy needs {size:,} bytes and {layout.root} has {free:,} left; free some, "
             "or lower RECOUP_SNAPSHOTS_KEPT"
         )
-    shutil.copyfile(layout.work_file, folder / layout.work_file.name)
+    copy_file(layout.work_file, folder / layout.work_file.name)
     final = layout.snapshots / str(number) / layout.published_file.name
     snapshot = Snapshot(number, final, clock(), size, row_counts)
     snapshots.write_manifest(folder, snapshot)
