@@ -1,1 +1,1 @@
-"""The private archive: response bodies as received, and one ledger a poll. What the bodies mean does not belong here."""
+"""The private archive: bodies as received, a ledger a poll, their chain. What bodies mean does not belong here."""

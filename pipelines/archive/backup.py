@@ -31,10 +31,12 @@ def copy_warehouse(source: Layout, target: Layout, progress: Progress | None = N
     """Copy what `target` lacks of `source`, and read back what was copied.
 
     A ledger comes after the bodies that it names, so that a copy that was killed holds whole polls alone, and the next
-    one goes on. A damaged file of the source costs its own poll. Raises BadSettings for a target that holds polls which
-    the source lacks: it belongs to another warehouse.
+    one goes on. The chain is read before and written after all of them, so that it names none that is not there. A
+    damaged file of the source costs its own poll. Raises BadSettings for a target that holds polls which the source
+    lacks: it belongs to another warehouse.
     """
     given, kept = Archive(source.archive), Archive(target.archive)
+    chain = given.chain.content()
     ledgers = {path.stem: path for path in (*_ledgers(given), *_set_aside(given))}
     _refuse_others(source, target, ledgers)
     target.prepare("backup")
@@ -47,7 +49,12 @@ def copy_warehouse(source: Layout, target: Layout, progress: Progress | None = N
             lost.append(str(error))
         if progress:
             progress("copying polls", done, len(ledgers))
-    return Copied(new_count, len(ledgers) - len(lost), tuple(lost))
+    kept_count = len(ledgers) - len(lost)
+    if not chain.startswith(kept.chain.content()):
+        lost.append(str(damaged(given.chain.path, f"{kept.chain.path} says something else")))
+    elif chain:
+        _put(kept.chain.path, chain)
+    return Copied(new_count, kept_count, tuple(lost))
 
 
 def _copy_poll(given: Archive, kept: Archive, source: Path, target: Path) -> bool:
@@ -61,8 +68,7 @@ def _copy_poll(given: Archive, kept: Archive, source: Path, target: Path) -> boo
         raise damaged(source, f"{target} says something else")
     record = read_ledger(source)
     for stored in record.responses if record else ():
-        kept.keep(given.body(stored))
-        kept.body(stored)
+        kept.bodies.copy(stored, given.bodies)
     _put(target, content)
     return True
 

@@ -40,6 +40,8 @@ class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     size: int
     body_hash: str
     server_at: datetime | None = None
+    # The SHA-256 of the body as it is packed; older ledgers have none.
+    packed_hash: str = ""
 
     @property
     def observed_at(self) -> datetime:
@@ -153,16 +155,21 @@ def lost_poll(poll_id: str, error: ArchiveDamaged) -> PollRecord:
     """Stand in for a ledger that cannot be read: a failed poll of that instant, of which nothing else is known."""
     at = datetime.strptime(poll_id.rpartition("-")[0], "%Y%m%dT%H%M%S.%f%z")
     start = PollStart(poll_id=poll_id, started_at=at, source="unknown", is_full_scope=False, account_ids=[])
-    what = "the archive cannot give this poll back; `recoup-warehouse doctor --deep` names the file"
+    what = "the archive cannot give this poll back; `recoup-warehouse verify` names the file"
     return PollRecord(start, end=PollEnd(at, False, type(error).__name__, what))
 
 
-def _events(path: Path) -> Iterator[Event]:
+def bytes_of(path: Path) -> bytes:
+    """Read a file of the archive. Raises ArchiveDamaged, naming it, where the disk refuses."""
     try:
-        *lines, torn = path.read_bytes().split(b"\n")
+        return path.read_bytes()
     except OSError as error:
         raise_unless_damaged(error)
         raise damaged(path, str(error.strerror)) from error
+
+
+def _events(path: Path) -> Iterator[Event]:
+    *lines, torn = bytes_of(path).split(b"\n")
     event: Event | None = None
     for number, line in enumerate(lines, start=1):
         try:

@@ -1,4 +1,4 @@
-"""The archive: every response body as received, named by the hash of its bytes, and one append-only ledger per poll.
+"""The archive: every response body as received, one append-only ledger per poll, and the chain of the ledgers that ended.
 
 What the bodies mean does not belong here. The warehouse is a pure function of these files, in poll order.
 """
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import xxhash
-import zstandard
 
+from pipelines.archive.bodies import Bodies
+from pipelines.archive.chain import Chain
 from pipelines.archive.poll_record import (
     Event,
     PollEnd,
@@ -22,11 +22,9 @@ from pipelines.archive.poll_record import (
     PollStart,
     Stored,
     Unanswered,
-    damaged,
-    raise_unless_damaged,
     read_ledger,
 )
-from pipelines.atomic_write import append_whole, write_whole
+from pipelines.atomic_write import append_whole
 from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 from pipelines.recoup.endpoints import NoAnswer, Response
 
@@ -55,7 +53,7 @@ class PollWriter:
     def add_all(self, answers: Sequence[Response]) -> list[Stored]:
         """Archive several bodies side by side (syncing waits for the disk), then write their ledger lines at once."""
         with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(1, len(answers)))) as pool:
-            hashes = list(pool.map(lambda answer: self._archive.keep(answer.body), answers))
+            kept = list(pool.map(lambda answer: self._archive.bodies.keep(answer.body), answers))
         first = self.record.next_number
         stored = [
             Stored(
@@ -68,10 +66,11 @@ class PollWriter:
                 received_at=answer.received_at,
                 tries=answer.tries,
                 size=len(answer.body),
-                body_hash=body_hash,
+                body_hash=body.name,
                 server_at=answer.server_at,
+                packed_hash=body.packed_hash,
             )
-            for number, (answer, body_hash) in enumerate(zip(answers, hashes, strict=True), start=first)
+            for number, (answer, body) in enumerate(zip(answers, kept, strict=True), start=first)
         ]
         self._append(*stored)
         self.record.responses += stored
@@ -94,9 +93,10 @@ class PollWriter:
         return event
 
     def finish(self, end: PollEnd) -> PollRecord:
-        """Close the ledger; only now may the poll be loaded."""
+        """Close the ledger, and the chain over it; only now may the poll be loaded."""
         self._append(end)
         self.record.end = end
+        self._archive.chain.seal([self._path])
         return self.record
 
     def discard(self) -> None:
@@ -108,16 +108,15 @@ class PollWriter:
 
 
 class Archive:
-    """The folder `archive/`: `bodies/<aa>/<hash>.zst` and `polls/<year-month>/<poll_id>.ndjson`.
+    """The folder `archive/`: `bodies/<aa>/<hash>.zst`, `polls/<year-month>/<poll_id>.ndjson` and `chain.ndjson`.
 
     Ledgers in `set_aside/` are kept and not loaded: a clock that was ahead has stamped them.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._bodies = root / "bodies"
-        # Bodies on their way; what a kill leaves here goes when the next poll begins.
-        self._incoming = root / "incoming"
+        self.bodies = Bodies(root)
+        self.chain = Chain(root / "chain.ndjson")
         self._polls = root / "polls"
         self._set_aside = root / "set_aside"
 
@@ -161,52 +160,15 @@ class Archive:
         """Read one ledger; None when not even its first line was written whole. Raises ArchiveDamaged, naming the file."""
         return read_ledger(self.ledger(poll_id))
 
-    def clean(self) -> None:
-        """Remove bodies that were never written whole. Only for who knows that nobody else is writing any."""
-        for leftover in self._incoming.glob("*"):
-            leftover.unlink()
-
-    def keep(self, body: bytes) -> str:
-        """Store a body once, under the hash of its bytes; written whole or not at all. An empty body has no file."""
-        if not body:
-            return ""
-        name = xxhash.xxh3_128_hexdigest(body)
-        path = self._body_path(name)
-        if not path.exists():
-            self._private(path.parent)
-            self._private(self._incoming)
-            packed = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(body)
-            write_whole(path, packed, is_synced=True, beside=self._incoming)
-        return name
-
     def body(self, stored: Stored) -> bytes:
         """Return an archived body, byte for byte as received. Raises ArchiveDamaged, naming the file, when it is not."""
-        if not stored.body_hash:
-            return b""
-        path = self._body_path(stored.body_hash)
-        try:
-            body = zstandard.ZstdDecompressor().decompress(path.read_bytes(), max_output_size=max(stored.size, 1))
-        except OSError as error:
-            raise_unless_damaged(error)
-            raise damaged(path, str(error.strerror)) from error
-        except zstandard.ZstdError as error:
-            raise damaged(path, "its bytes were changed") from error
-        if xxhash.xxh3_128_hexdigest(body) != stored.body_hash:
-            raise damaged(path, "it holds another body")
-        return body
-
-    def body_file(self, stored: Stored) -> Path:
-        """Name the file of an archived body."""
-        return self._body_path(stored.body_hash)
+        return self.bodies.read(stored)
 
     def ledger(self, poll_id: str) -> Path:
         """Name the ledger of a poll."""
         if not _POLL_ID.fullmatch(poll_id):
             return self._polls / "no-poll"
         return self._polls / f"{poll_id[:4]}-{poll_id[4:6]}" / f"{poll_id}.ndjson"
-
-    def _body_path(self, name: str) -> Path:
-        return self._bodies / name[:2] / f"{name}.zst"
 
     def _private(self, folder: Path) -> None:
         for part in (folder.parent, folder):

@@ -24,13 +24,17 @@ TWO_CLOCKS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An archived answer that holds a run. `position` counts bytes of the unpacked body up to the run's id."""
+    """An archived answer that holds a run. `position` counts bytes of the unpacked body up to the run's id.
+
+    `chain_line` is the line of the archive's chain that seals the poll; None of a poll older than the chain.
+    """
 
     poll_id: str
     answer: int
     file: Path
     position: int
     body_hash: str
+    chain_line: int | None
 
 
 def where_told(archive: Archive, runs: Sequence[Row], progress: Progress | None = None) -> dict[str, Told]:
@@ -40,11 +44,13 @@ def where_told(archive: Archive, runs: Sequence[Row], progress: Progress | None 
     """
     wanted = {row["run_id"]: row["updated_at"] for row in runs}
     found: dict[str, Told] = {}
+    links = archive.chain.read().by_poll
     polls = _polls(archive, runs)
     for done, poll_id in enumerate(polls, start=1):
         if not wanted:
             break
-        for told_id, told in _in_poll(archive, poll_id, wanted):
+        link = links.get(poll_id)
+        for told_id, told in _in_poll(archive, poll_id, wanted, link.number if link else None):
             found.setdefault(told_id, told)
         wanted = {run_id: at for run_id, at in wanted.items() if run_id not in found}
         if progress:
@@ -61,7 +67,9 @@ def _polls(archive: Archive, runs: Sequence[Row]) -> list[str]:
     return [poll_id for poll_id in archive.poll_ids() if first <= poll_id <= last]
 
 
-def _in_poll(archive: Archive, poll_id: str, wanted: dict[str, datetime]) -> Iterator[tuple[str, Told]]:
+def _in_poll(
+    archive: Archive, poll_id: str, wanted: dict[str, datetime], line: int | None
+) -> Iterator[tuple[str, Told]]:
     record = archive.poll(poll_id)
     for stored in record.responses if record else ():
         body = archive.body(stored)
@@ -69,7 +77,8 @@ def _in_poll(archive: Archive, poll_id: str, wanted: dict[str, datetime]) -> Ite
         for run_id in near:
             position = _position(body, stored, run_id, wanted[run_id])
             if position is not None:
-                yield run_id, Told(poll_id, stored.number, archive.body_file(stored), position, stored.body_hash)
+                file = archive.bodies.path(stored.body_hash)
+                yield run_id, Told(poll_id, stored.number, file, position, stored.body_hash, line)
 
 
 def _position(body: bytes, stored: Stored, run_id: str, updated_at: datetime) -> int | None:

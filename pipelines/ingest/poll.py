@@ -55,7 +55,7 @@ def poll(
     warehouse = Warehouse.of(settings)
     with warehouse.polling():
         archive = Archive(settings.layout.archive)
-        archive.clean()
+        archive.bodies.clean()
         prepare_key(warehouse, settings)
         writer = archive.start_poll(
             clock(),
@@ -96,8 +96,7 @@ class _Load:
 
     def __call__(self, failed: Mapping[int, RecoupError], recovery: Recovery | None) -> PollSummary:
         """Load, with what recovery brings; `failed` are requests of tasks that got no answer."""
-        writer = self._writer
-        if not writer.record.responses:
+        if not self._writer.record.responses:
             _raise_first(failed)
         try:
             with self._warehouse.instance_of_poll() as con:
@@ -107,8 +106,8 @@ class _Load:
             raise
         except BaseException:
             # All tasks are archived: whoever comes next can load them.
-            if writer.record.end is None:
-                writer.finish(PollEnd(self._clock(), True, recovery_note=NOT_LOADED))
+            if self._writer.record.end is None:
+                self._writer.finish(PollEnd(self._clock(), True, recovery_note=NOT_LOADED))
             raise
         return summary
 
@@ -158,8 +157,7 @@ class _Load:
         self, con: Connection, archive: Archive, session: LoadSession, recovery: Recovery | None, in_order: bool
     ) -> PollSummary | None:
         """Commit the poll; None when it is older than what is loaded: only a rebuild gives what order would have given."""
-        note = recovery.note if recovery else None
-        record = self._writer.finish(PollEnd(self._clock(), True, recovery_note=note))
+        record = self._writer.finish(PollEnd(self._clock(), True, recovery_note=recovery.note if recovery else None))
         is_latest = in_order and _is_latest(con, record.poll_id)
         if set_aside_ahead(archive, record.responses, self._clock()) or not is_latest:
             return None
@@ -210,17 +208,17 @@ def _raise_first(failed: Mapping[int, RecoupError]) -> None:
 
 
 def load_pending(loader: Loader, is_alive: IsAlive) -> bool:
-    """Load the polls that the archive has and core has not, as a kill between the two leaves them.
+    """Load, and seal, the polls that the archive has and core has not, as a kill between the two leaves them.
 
-    Returns False, with nothing loaded, when one is older than what is loaded: the order of polls must not matter,
-    so that takes a rebuild. A poll without an end is left alone while `is_alive` says that somebody writes it.
+    Returns False, with nothing loaded, when one is older than what is loaded: that takes a rebuild. A poll without an
+    end is left alone while `is_alive` says that somebody writes it.
     """
-    loaded = {
-        row[0] for row in loader.con.execute("select poll_id from core.polls where status <> 'running'").fetchall()
-    }
+    rows = loader.con.execute("select poll_id from core.polls where status <> 'running'").fetchall()
+    loaded = {row[0] for row in rows}
     pending = [poll_id for poll_id in loader.archive.poll_ids() if poll_id not in loaded]
     if pending and loaded and pending[0] < max(loaded):
         return False
+    loader.archive.chain.seal_left(loader.archive.ledger(each) for each in pending if not is_alive(each))
     for poll_id in pending:
         loader.load_archived(poll_id, is_alive)
     return True

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pipelines.archive.poll_record import PollRecord
+from pipelines.archive.verify import Known
 from pipelines.database.connection import Connection, insert_rows
 from pipelines.errors import ArchiveDamaged, PartialPoll
 from pipelines.load.batches import Staged
@@ -207,10 +208,14 @@ def _note_schema_change(con: Connection, record: PollRecord, path: str, json_typ
         insert_rows(con, "core.schema_changes", [row])
 
 
-def loaded_polls(con: Connection) -> dict[str, bool]:
-    """Return the polls of a database, and whether each came to its end; those that the archive had lost are none."""
-    query = (
-        "select poll_id, finished_at is not null from core.polls "
-        "where status <> 'running' and error_kind is distinct from ?"
-    )
-    return dict(con.execute(query, [ArchiveDamaged.__name__]).fetchall())
+def known_polls(con: Connection) -> Known:
+    """Return the polls of a database: those that were loaded, and those that the archive had lost and nobody waits for."""
+    ended: dict[str, bool] = {}
+    given_up = set[str]()
+    query = "select poll_id, finished_at is not null, error_kind from core.polls where status <> 'running'"
+    for poll_id, has_ended, error_kind in con.execute(query).fetchall():
+        if error_kind == ArchiveDamaged.__name__:
+            given_up.add(poll_id)
+        else:
+            ended[poll_id] = has_ended
+    return Known(ended, frozenset(given_up))

@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 
 from pipelines.archive.store import Archive
-from pipelines.archive.verify import NONE, Loaded, verify
+from pipelines.archive.verify import NOTHING, Known, verify
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
 from pipelines.load.hash_key import Privacy
-from pipelines.load.poll_rows import loaded_polls
+from pipelines.load.poll_rows import known_polls
 from pipelines.load.session import IsAlive, Loader, nobody
 from pipelines.paths import Layout
 from pipelines.progress import Progress
@@ -75,31 +75,34 @@ def rebuild_locked(
     the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
-    damages = list(verify(archive, _known(settings.layout), progress))
-    lost = [str(damage.error) for damage in damages]
+    found = verify(archive, _known(settings.layout), progress)
+    # A chain that is damaged loses no poll.
+    lost = {each.poll_id: each.error for each in reversed(found.damages) if each.poll_id}
+    told = [str(error) for error in reversed(lost.values())]
     if lost and not accept_loss:
-        raise ArchiveDamaged(_told(lost))
+        raise ArchiveDamaged(_told(told))
+    archive.chain.seal_left([archive.ledger(poll_id) for poll_id in found.unsealed if not is_alive(poll_id)])
     # Of a lost poll a row tells that it is lost.
-    fresh, poll_ids = settings.layout.rebuild_file, sorted({*archive.poll_ids(), *(each.poll_id for each in damages)})
+    fresh, poll_ids = settings.layout.rebuild_file, sorted({*archive.poll_ids(), *lost})
     with warehouse.open(fresh) as con:
         apply_core(con)
         loader = Loader.of(con, settings)
         for done, poll_id in enumerate(poll_ids, start=1):
-            loader.load_archived(poll_id, is_alive)
+            loader.load_archived(poll_id, is_alive, lost.get(poll_id))
             if progress:
                 progress("reading the archive", done, len(poll_ids))
         con.execute("checkpoint")
     # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
     Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
     fresh.replace(settings.layout.work_file)
-    return Rebuilt(len(poll_ids), lost)
+    return Rebuilt(len(poll_ids), told)
 
 
-def _known(layout: Layout) -> Loaded:
+def _known(layout: Layout) -> Known:
     with _time_before(layout) as con, suppress(duckdb.Error):
         if con:
-            return loaded_polls(con)
-    return NONE
+            return known_polls(con)
+    return NOTHING
 
 
 @contextmanager

@@ -221,9 +221,14 @@ class Loader:
         """Begin to load a poll whose answers are still arriving."""
         return LoadSession(self.con, self.archive, self.privacy, self.scratch, start)
 
-    def load_archived(self, poll_id: str, is_alive: IsAlive) -> None:
-        """Load a poll from the archive, unless it is still being written. A damaged one becomes a failed poll."""
+    def load_archived(self, poll_id: str, is_alive: IsAlive, lost: ArchiveDamaged | None = None) -> None:
+        """Load a poll from the archive, unless it is still being written.
+
+        A damaged one becomes a failed poll, and so does one that is known to be `lost`.
+        """
         try:
+            if lost:
+                raise lost
             record = self.archive.poll(poll_id)
             if record is not None and (record.end is not None or not is_alive(poll_id)):
                 self.load(record)

@@ -10,7 +10,7 @@ import duckdb
 from pipelines.archive.store import Archive
 from pipelines.database.connection import Connection, open_published
 from pipelines.errors import PublishRefused
-from pipelines.load.poll_rows import loaded_polls
+from pipelines.load.poll_rows import known_polls
 from pipelines.paths import Layout
 
 
@@ -34,5 +34,5 @@ def refuse_lost_polls(con: Connection, layout: Layout) -> None:
 def _published(layout: Layout) -> set[str]:
     # A published copy that cannot be read, or is of another version, is no reason to keep it.
     with suppress(duckdb.Error), closing(open_published(layout)) as con:
-        return {*loaded_polls(con)}
+        return {*known_polls(con).ended}
     return set()

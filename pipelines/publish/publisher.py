@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.archive.store import Archive
 from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.sql_text import identifier, statement
@@ -135,7 +136,8 @@ def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, cloc
         )
     copy_file(layout.work_file, folder / layout.work_file.name)
     final = layout.snapshots / str(number) / layout.published_file.name
-    snapshot = Snapshot(number, final, clock(), size, row_counts)
+    head = Archive(layout.archive).chain.head()
+    snapshot = Snapshot(number, final, clock(), size, row_counts, str(head) if head else None)
     snapshots.write_manifest(folder, snapshot)
     return snapshot
 

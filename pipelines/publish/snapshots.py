@@ -28,13 +28,14 @@ GRACE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One published copy; `row_counts` is keyed by `schema.table`."""
+    """One published copy; `row_counts` is keyed by `schema.table`, `archive_head` is that of the archive's chain then."""
 
     number: int
     path: Path
     published_at: datetime
     bytes: int
     row_counts: dict[str, int]
+    archive_head: str | None = None
 
 
 def current_snapshot(layout: Layout) -> Snapshot | None:
@@ -59,6 +60,7 @@ def read_manifest(folder: Path, file_name: str) -> Snapshot | None:
             published_at=datetime.fromisoformat(facts["published_at"]),
             bytes=int(facts["bytes"]),
             row_counts={str(table): int(count) for table, count in facts["row_counts"].items()},
+            archive_head=facts.get("archive_head"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.archive import backup
 from pipelines.archive.backup import Copied, copy_warehouse
+from pipelines.archive.bodies import Bodies
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import verify
 from pipelines.errors import BadSettings
@@ -65,17 +66,24 @@ def test_only_what_is_new_is_copied(world: PolledWorld, copy: Layout, monkeypatc
     assert copy_warehouse(world.settings.layout, copy) == Copied(0, 2)
     world.poll(8.5)
     known = files(copy)
+    chain = known.pop("archive/chain.ndjson")
     assert copy_warehouse(world.settings.layout, copy) == Copied(1, 3)
-    assert {name: content for name, content in files(copy).items() if name in known} == known
+    now = files(copy)
+    assert {name: content for name, content in now.items() if name in known} == known
+    assert now["archive/chain.ndjson"].startswith(chain)
+    assert len(now["archive/chain.ndjson"].splitlines()) == 3
 
 
 def test_a_poll_under_way_is_copied_as_far_as_it_is_and_later_whole(world: PolledWorld, copy: Layout) -> None:
     ledger = max((world.settings.layout.archive / "polls").rglob("*.ndjson"))
-    whole = ledger.read_bytes()
+    whole, chain = ledger.read_bytes(), Archive(world.settings.layout.archive).chain.path
+    sealed = chain.read_bytes()
     ledger.write_bytes(whole[: len(whole) // 2])
+    chain.write_bytes(sealed[: sealed.index(b"\n") + 20])
     assert copy_warehouse(world.settings.layout, copy) == Copied(2, 2)
-    assert list(verify(Archive(copy.archive))) == []
+    assert (verify(Archive(copy.archive)).damages, verify(Archive(copy.archive)).unsealed) == ([], [ledger.stem])
     ledger.write_bytes(whole)
+    chain.write_bytes(sealed)
     assert copy_warehouse(world.settings.layout, copy) == Copied(1, 2)
     assert (copy.archive / ledger.relative_to(world.settings.layout.archive)).read_bytes() == whole
 
@@ -90,7 +98,7 @@ class KilledAt:
     def __init__(self, write: int, patch: pytest.MonkeyPatch) -> None:
         self._left = write
         patch.setattr(backup, "_put", self._before(backup._put))
-        patch.setattr(Archive, "keep", self._before(Archive.keep))
+        patch.setattr(Bodies, "copy", self._before(Bodies.copy))
 
     @property
     def is_met(self) -> bool:
@@ -116,7 +124,7 @@ def test_a_copy_that_is_killed_holds_whole_polls_and_the_next_one_goes_on(
         with monkeypatch.context() as patch, contextlib.suppress(Killed):
             kill = KilledAt(write, patch)
             copy_warehouse(source, target)
-        assert list(verify(Archive(target.archive))) == []
+        assert verify(Archive(target.archive)).damages == []
         copy_warehouse(source, target)
         assert files(target) == files(whole)
         if not kill.is_met:
@@ -131,7 +139,37 @@ def test_a_damaged_body_costs_its_own_poll(world: PolledWorld, copy: Layout) -> 
     assert copied.poll_count == 1
     assert len(copied.damaged) == 1
     assert str(bodies[0]) in copied.damaged[0]
-    assert list(verify(Archive(copy.archive))) == []
+    [missing] = verify(Archive(copy.archive)).damages
+    assert "it is missing" in str(missing.error)
+
+
+def test_a_poll_that_ends_while_a_backup_is_made_is_no_damage_of_the_copy(
+    world: PolledWorld, copy: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain is written last, and tells no more than was there at the beginning."""
+    real = backup._copy_files
+
+    def meanwhile(source: Layout, target: Layout) -> None:
+        world.poll(8.5)
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backup, "_copy_files", meanwhile)
+        copy_warehouse(world.settings.layout, copy)
+    assert verify(Archive(copy.archive)).damages == []
+    assert copy_warehouse(world.settings.layout, copy) == Copied(1, 3)
+    assert verify(Archive(copy.archive)).head == verify(Archive(world.settings.layout.archive)).head
+
+
+def test_a_chain_that_says_otherwise_never_replaces_its_copy(world: PolledWorld, copy: Layout) -> None:
+    """Who writes an archive again, chain and all, does not reach the copy, and is told of."""
+    copy_warehouse(world.settings.layout, copy)
+    kept, archive = files(copy), Archive(world.settings.layout.archive)
+    archive.chain.path.unlink()
+    archive.chain.seal([archive.ledger(poll_id) for poll_id in reversed(archive.poll_ids())])
+    copied = copy_warehouse(world.settings.layout, copy)
+    assert [str(archive.chain.path) in what for what in copied.damaged] == [True]
+    assert files(copy) == kept
 
 
 def test_a_ledger_that_was_cut_never_replaces_its_longer_copy(world: PolledWorld, copy: Layout) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipelines.archive.store import Archive
+from pipelines.archive.verify import verify
 from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, WarehouseBusy
@@ -64,9 +65,8 @@ def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
 
 def state(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
     """Return every core table but the polls' own."""
-    names = (
-        "select table_name from duckdb_tables() where schema_name = 'core' and table_name not in ('polls', 'responses')"
-    )
+    names = "select table_name from duckdb_tables() where schema_name = 'core' and table_name not in "
+    names += "('polls', 'responses')"
     with Warehouse.of(settings).write() as con:
         tables = [name for (name,) in con.execute(names).fetchall()]
         return {name: sorted(con.execute(f"from core.{name}").fetchall(), key=repr) for name in tables}
@@ -188,12 +188,13 @@ KILLED = """
 
     where = sys.argv[1]
     owner, name = {
-        "after the body, before its ledger line": (store.Archive, "keep"),
+        "after the body, before its ledger line": (store.Bodies, "keep"),
         "before the end of the ledger": (store.PollWriter, "finish"),
+        "after the ledger, before its chain": (store.Chain, "seal"),
         "after the ledger, before the merge": (session.LoadSession, "commit"),
         "inside the transaction": (session, "write_poll"),
     }[where]
-    keep = store.Archive.keep
+    keep = store.Bodies.keep
     setattr(owner, name, (lambda self, body: (keep(self, body), die())) if name == "keep" else die)
     polling.poll(
         Settings.load(warehouse_dir=Path(sys.argv[2]), privacy_key="k"),
@@ -202,16 +203,14 @@ KILLED = """
 """
 
 
+KILLS = {
+    "after the body, before its ledger line": False, "before the end of the ledger": False,
+    "after the ledger, before its chain": True, "after the ledger, before the merge": True, "inside the transaction": True,
+}  # fmt: skip
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("where", "is_loaded"),
-    [
-        pytest.param("after the body, before its ledger line", False, marks=pytest.mark.slow),
-        pytest.param("before the end of the ledger", False, marks=pytest.mark.slow),
-        pytest.param("after the ledger, before the merge", True, marks=pytest.mark.slow),
-        ("inside the transaction", True),
-    ],
-)
+@pytest.mark.parametrize(("where", "is_loaded"), KILLS.items())
 def test_a_kill_leaves_all_of_a_poll_or_none_and_the_next_repairs(tmp_path: Path, where: str, is_loaded: bool) -> None:
     settings = Settings.load(warehouse_dir=tmp_path / "w", privacy_key="k")
     first = _saved(tmp_path, "first.json", [task(runs=[run("run_1")])])
@@ -220,9 +219,8 @@ def test_a_kill_leaves_all_of_a_poll_or_none_and_the_next_repairs(tmp_path: Path
     poll(settings, clock=fixed(NOON), load_files=[first])
     before = state(settings)
     at = (NOON + HOUR).isoformat()
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), where, str(tmp_path / "w"), at, str(second)], check=False
-    )
+    arguments = [where, str(tmp_path / "w"), at, str(second)]
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *arguments], check=False)
     assert done.returncode == -signal.SIGKILL
     assert state(settings) == before, "none of it"
     poll(settings, clock=fixed(NOON + 2 * HOUR), load_files=[third])
@@ -234,6 +232,8 @@ def test_a_kill_leaves_all_of_a_poll_or_none_and_the_next_repairs(tmp_path: Path
     after = state(settings)
     rebuild(settings)
     assert state(settings) == after
+    found = verify(Archive(settings.layout.archive))
+    assert (found.damages, found.unsealed) == ([], [])
 
 
 def test_a_torn_ledger_line_is_an_interrupted_poll(tmp_path: Path) -> None:
@@ -243,6 +243,7 @@ def test_a_torn_ledger_line_is_an_interrupted_poll(tmp_path: Path) -> None:
     archive = Archive(settings.layout.archive)
     path = next(settings.layout.archive.glob("polls/*/*.ndjson"))
     path.write_bytes(path.read_bytes()[:-20])
+    archive.chain.path.unlink()
     settings.layout.work_file.unlink()  # whoever tears a line so has not loaded the poll
     rebuild(settings)
     assert rows(settings, "select status, error_kind from core.polls") == [("failed", "Interrupted")]

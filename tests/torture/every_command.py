@@ -69,6 +69,7 @@ class Yard:
             "report": [], "digest": [], "describe": ["core.runs"], "lake": [],
             "explain": ["marts.task_health", f"task_id={TASK}"],
             "simulate": ["--port", "0"], "dev": ["--port", port], "serve": ["--port", port], "mcp": [],
+            "verify": [],
         }  # fmt: skip
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,7 @@
-"""The command that says where a number comes from: explain. What stands behind a row is found in evidence/."""
+"""The commands of evidence: explain says where a number comes from, verify whether the archive is what was written.
+
+What stands behind a row is found in evidence/, what is wrong with a file in archive/verify.py.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -10,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from pipelines.cli.chosen import settings_of_a_warehouse
+from pipelines.console.log import say, warn
 
 if TYPE_CHECKING:
+    from pipelines.archive.chain import Head
     from pipelines.evidence.cell import Cell
     from pipelines.evidence.told import Told
 
@@ -29,8 +34,8 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
       recoup-warehouse explain marts.failed_runs run_id=run_1 --json
 
     `model=` with nothing behind it asks for null. Each run names the answer that first told its state as it stands: the
-    poll, the file in the archive, the byte at which its id stands, and the hash. `doctor --deep` says whether the
-    archive is what was written. Prompts, payloads and outputs are not shown.
+    poll, the file in the archive, the byte at which its id stands, the hash, and the line of the archive's chain that
+    seals the poll. `verify` says whether the archive is what was written. Prompts, payloads and outputs are not shown.
     """
     from pipelines.archive.store import Archive
     from pipelines.console.progress import working
@@ -45,6 +50,51 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
     with working("searching the archive") as steps:
         told = where_told(Archive(layout.archive), cell.runs, steps.count)
     (_print_json if as_json else _print_text)(cell, told, layout.archive, sys.stdout)
+
+
+@click.command()
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="NUMBER:HASH",
+    help="A head of the chain that was noted elsewhere: the archive must still hold it; may be given again.",
+)
+def verify(heads: Sequence[str]) -> None:
+    """Read every file of the archive, and say which are not what was written: altered, gone, added or put elsewhere.
+
+    \b
+    Examples:
+      recoup-warehouse verify
+      recoup-warehouse verify --head 2516:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+
+    Each poll that ends adds a line to the chain of the archive, with the hash of its ledger and of the line before, and
+    each ledger names the hashes of its bodies. Says which line of which ledger, which body, or which line of the chain.
+    Whoever can write the archive can write all of it again: so each published copy keeps the head of the chain
+    (snapshot.json), and what you note elsewhere is compared by --head. Exit code 13 when something is wrong.
+    """
+    from pipelines.cli.doctor.archive_files import told, verified
+    from pipelines.console.progress import working
+    from pipelines.errors import ArchiveDamaged
+
+    layout = settings_of_a_warehouse().layout
+    with working("verifying the archive") as steps:
+        found = verified(layout, [_head(text) for text in heads], steps.count)
+    if found.damages:
+        for damage in found.damages[1:]:
+            warn("damaged", f"  {damage.error}", poll_id=damage.poll_id)
+        raise ArchiveDamaged(str(found.damages[0].error))
+    for line in told(found):
+        say("verify", line, head=str(found.head), poll_count=found.poll_count, body_count=found.body_count)
+
+
+def _head(text: str) -> "Head":
+    from pipelines.archive.chain import Head
+
+    try:
+        return Head.of(text)
+    except ValueError:
+        raise click.UsageError(f"{text!r} is no NUMBER:HASH, as `verify` prints it") from None
 
 
 def _pair(text: str) -> tuple[str, str | None]:
@@ -79,7 +129,7 @@ def _print_text(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
     runs = _evidence(cell, told, archive)
     out.write(f"\n{count(len(runs), 'run')}, as the archive first told the state\n")
     if runs:
-        shown = ("run_id", "outcome", "is_counted", "total_cents", "updated_at", "file", "position")
+        shown = ("run_id", "outcome", "is_counted", "total_cents", "updated_at", "file", "position", "chain_line")
         table([{name: run[name] for name in shown} for run in runs])
     untold = [run["run_id"] for run in runs if run["file"] is None]
     if untold:
@@ -103,4 +153,4 @@ def _print_json(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
     out.write(msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(everything).decode() + "\n")
 
 
-COMMANDS = (explain,)
+COMMANDS = (explain, verify)

@@ -1,39 +1,72 @@
-"""The doctor's look at the archive: files that are none of ours and, when asked to, every ledger and every body.
+"""The look at the archive that `verify` and `doctor` share: stray files, every ledger, every body, the chain.
 
 Nothing is repaired here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import duckdb
 
+from pipelines.archive.chain import Head
 from pipelines.archive.store import Archive
-from pipelines.archive.verify import NONE, Loaded, verify
+from pipelines.archive.verify import NOTHING, Known, Verdict, verify
 from pipelines.cli.doctor.finding import Finding
 from pipelines.console.number_format import count, shown_path
 from pipelines.database.connection import open_published
 from pipelines.errors import NothingPublished
-from pipelines.load.poll_rows import loaded_polls
+from pipelines.load.poll_rows import known_polls
 from pipelines.paths import Layout
+from pipelines.progress import Progress
+from pipelines.publish.snapshots import read_manifest, snapshot_numbers
 
 
 def examine_archive(layout: Layout, *, is_deep: bool) -> Iterator[Finding]:
     """Name files that are not what was written."""
-    archive = Archive(layout.archive)
-    for stray in archive.strays():
+    for stray in Archive(layout.archive).strays():
         yield Finding("warn", "archive", f"{shown_path(stray)} is no ledger of a poll", "move it away; it is not read")
     if not is_deep:
         return
-    faults = [str(damage.error) for damage in verify(archive, _published(layout))]
-    yield from (Finding("fail", "archive", fault) for fault in faults)
-    if not faults:
-        yield Finding("ok", "archive", f"{count(len(archive.poll_ids()), 'poll')} read, every byte as it was written")
+    found = verified(layout)
+    yield from (Finding("fail", "archive", str(damage.error)) for damage in found.damages)
+    if not found.damages:
+        yield Finding("ok", "archive", "; ".join([*told(found)]))
 
 
-def _published(layout: Layout) -> Loaded:
+def verified(layout: Layout, heads: Sequence[Head] = (), progress: Progress | None = None) -> Verdict:
+    """Read the whole archive, and compare it with the copies that readers have, and with heads that somebody noted."""
+    known = _published(layout)
+    noted = {f"who gave {head.number}:{head.line_hash[:8]}...": head for head in heads}
+    return verify(Archive(layout.archive), replace(known, heads=_heads(layout) | noted), progress)
+
+
+def told(found: Verdict) -> Iterator[str]:
+    """Say what was read, and how far the chain reaches."""
+    read = f"{count(found.poll_count, 'poll')} and {count(found.body_count, 'body', 'bodies')} read"
+    yield f"{read}, every byte as it was written"
+    yield f"the chain ends at {found.head}" if found.head else "there is no chain yet: the next poll begins it"
+    if found.unchained_until:
+        yield f"polls up to {found.unchained_until} are older than the chain, so nothing seals their ledgers"
+    if found.unsealed:
+        yield f"{count(len(found.unsealed), 'poll')} not sealed yet (under way, killed or copied; the next load does it)"
+    if found.given_up_count:
+        yield f"{count(found.given_up_count, 'poll')} lost, and given up with `rebuild --accept-loss`"
+
+
+def _published(layout: Layout) -> Known:
     """Return the polls that readers see; what is wrong with their copy, another examination tells."""
     try:
         with open_published(layout) as con:
-            return loaded_polls(con)
+            return known_polls(con)
     except (NothingPublished, duckdb.Error):
-        return NONE
+        return NOTHING
+
+
+def _heads(layout: Layout) -> dict[str, Head]:
+    """Return how far the chain went when each copy that is still there was published."""
+    found: dict[str, Head] = {}
+    for number in snapshot_numbers(layout) if layout.snapshots.is_dir() else ():
+        snapshot = read_manifest(layout.snapshots / str(number), layout.published_file.name)
+        if snapshot and snapshot.archive_head:
+            found[f"snapshot {number}"] = Head.of(snapshot.archive_head)
+    return found
