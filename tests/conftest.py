@@ -1,4 +1,7 @@
-"""No test reads the settings, or touches the warehouse, of whoever runs the tests: their home is an empty folder."""
+"""What holds for all tests: none reads the settings, or touches the warehouse, of whoever runs them.
+
+Their home is an empty folder. And what the tests of a module share is made once, whatever the number of workers.
+"""
 
 import os
 from collections.abc import Iterator
@@ -15,3 +18,15 @@ def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 patch.delenv(name)
         patch.setenv("RECOUP_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share something of their module on one worker; each worker would make it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _shares(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
+def _shares(item: pytest.Function) -> bool:
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(one.scope in ("module", "class") for found in definitions for one in found)

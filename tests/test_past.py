@@ -41,7 +41,7 @@ BREAKS = SimTask(
 COMPARED_APART = {"core.incidents", "core.built_days", "core.day_builds"}
 Tables = dict[str, list[Any]]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("past")]
+pytestmark = pytest.mark.slow
 
 
 def tables(layout: Layout) -> Tables:

@@ -19,8 +19,6 @@ from pipelines.simulator import serve
 from tests.cli.conftest import BODY_TIME, save_body
 from tests.support.simulator_helpers import KEY, one_task
 
-pytestmark = pytest.mark.xdist_group("wheel")
-
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sysconfig.get_path("scripts")) / "uv"
 # The files beside the code that a wheel is made of.

@@ -15,7 +15,7 @@ from pipelines.paths import Layout
 from pipelines.recoup import contract
 from tests.test_wheel import ROOT, Installed, environment, wheel
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 __all__ = ["environment", "wheel"]
 

@@ -18,7 +18,7 @@ from tests.deploy.plain_machine import PlainMachine, copy_in
 from tests.support.repository import ROOT
 from tests.support.simulator_helpers import KEY, one_task
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.slow
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 WAREHOUSE = "/var/lib/recoup-warehouse/warehouse"
 

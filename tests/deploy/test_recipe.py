@@ -14,7 +14,7 @@ from tests.deploy.plain_machine import PlainMachine, copy_in
 from tests.support.repository import ROOT
 from tests.support.simulator_helpers import KEY, one_task
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recipe")]
+pytestmark = pytest.mark.slow
 CHECKOUT = "/usr/local/src/recoup-warehouse"
 HOME = "/var/lib/recoup-warehouse"
 UNITS = ("recoup-warehouse@poll.timer", "recoup-warehouse@nightly.timer")

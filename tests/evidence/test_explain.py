@@ -23,7 +23,7 @@ from pipelines.paths import Layout
 from pipelines.transform.load_models import load_models
 from tests.support.polled_world import HOUR, HOURLY, SECOND, START, PolledWorld
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("evidence")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from tests.support.polled_world import HOUR, HOURLY, START, PolledWorld
 from tests.support.statistics_helpers import score_bounds
 from tests.support.warehouse_builder import model, models
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mcp")]
+pytestmark = pytest.mark.slow
 Asked = dict[str, Any]
 Z_OF_95 = 1.959963984540054
 COMPLETENESS = {"runs_missing_count", "coverage_ratio", "coverage_status", "unknown_task_count"}

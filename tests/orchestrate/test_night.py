@@ -18,8 +18,6 @@ from tests.support.dagster_harness import (
     write_report,
 )
 
-pytestmark = pytest.mark.xdist_group("night")
-
 
 @pytest.fixture(scope="module")
 def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:

@@ -14,7 +14,7 @@ from tests.support.dagster_harness import DagsterHarness, stored_harness, write_
 from tests.support.postgres_server import postgres
 from tests.support.repository import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.slow
 KEPT = 1
 
 
