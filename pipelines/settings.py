@@ -63,8 +63,9 @@ class SettingsOfTheLog(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values of all secret settings that are set; of several addresses, each."""
-        values = (value.get_secret_value() for _, value in self if isinstance(value, SecretStr))
-        return tuple(word for value in values for word in value.split())
+        values = {name: value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
+        addresses = values.pop("incident_sinks", "").split()
+        return (*addresses, *(stripped for value in values.values() if (stripped := value.strip())))
 
 
 class Settings(SettingsOfTheLog, SettingsOfTheLake):

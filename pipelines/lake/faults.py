@@ -3,6 +3,7 @@
 What a fault of this machine means belongs to machine_faults.py; this is about a catalog and a bucket elsewhere.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,9 @@ from pipelines.errors import LakeFailed
 from pipelines.settings import Settings
 
 AGAIN = "the published file is good and the lake as it was; the next publish, or `recoup-warehouse lake`, catches up"
+# As it stands in an address of PostgreSQL, and what comes before its own words.
+PASSWORD = re.compile(r"password='(?:\\.|[^'\\])*'")
+SERVER_SAYS = re.compile(r"^.*FATAL: *")
 # The first whose words are in DuckDB's error tells; `{catalog}` and `{data}` are the settings.
 _FAULTS = (
     (("catalog version mismatch",), "the lake at {catalog} was made by another version of DuckLake ({why})"),
@@ -50,7 +54,7 @@ def _words(settings: Settings, text: str) -> str:
 
 def _without_secrets(settings: Settings, text: str) -> str:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    shown = ": ".join(lines[:2])
+    shown = SERVER_SAYS.sub("", PASSWORD.sub("password=***", ": ".join(lines[:2])))
     for secret in settings.secrets():
         shown = shown.replace(secret, "***")
     return shown

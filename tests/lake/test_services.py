@@ -188,7 +188,7 @@ def test_bad_input_is_one_line_without_secrets_and_tears_nothing(
 ) -> None:
     before = newest_version(settings)
     change(settings, MARK.format(2))
-    secret = "never-sh0wn"
+    secret = "it's n\\ever sh0wn"
     catalog = places["lake_catalog"]
     nobody = re.sub(r"port=\d+", "port=1", catalog)
     wrong: dict[str, dict[str, str]] = {
@@ -205,7 +205,7 @@ def test_bad_input_is_one_line_without_secrets_and_tears_nothing(
             into_the_lake(local_settings(tmp_path, **places | places_of_it))
         words = str(caught.value)
         assert told in words
-        assert not re.search(rf"{secret}|{WRITER[1]}|{READER[1]}|\n", words), told
+        assert not re.search(rf"sh0wn|{WRITER[1]}|{READER[1]}|\n", words), told
         assert time.monotonic() - began < SECONDS_TO_FAIL, told
     assert newest_version(settings) == before
     version = "update __ducklake_metadata_lake.ducklake_metadata set value = '{}' where key = 'version'"

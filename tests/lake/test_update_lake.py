@@ -1,6 +1,7 @@
 """When the lake fails the published file stays good, code and incident are the lake's own, and the next catches up."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def test_a_lake_that_fails_has_its_own_code_and_incident_and_the_next_publish_ca
     for name in ("lake_catalog", "lake_data"):
         monkeypatch.setenv(f"RECOUP_{name.upper()}", str(getattr(settings, name)))
     monkeypatch.setenv("RECOUP_HOME", str(tmp_path))
+    run(["doctor"])
+    assert re.search(r"ok +lake +lake/catalog.ducklake, data in lake/data", capsys.readouterr().out)
     assert run(["lake"]) == 15
     assert "the published file is good" in capsys.readouterr().err
     (tmp_path / "lake").unlink()

@@ -48,7 +48,10 @@ class SeaweedServer:
         ]
         options = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64", "-volume.max=100"]
         secrets = ["-s3", f"-s3.config={self._top / 's3.json'}", "-master.telemetry=false"]
-        command = [self._program, "server", f"-dir={self._top}", *options, *secrets, *ports]
+        # Else it listens on ports that others may have.
+        quiet = ["-s3.port.iceberg=0", "-s3.port.lance=0"]
+        sockets = [f"-{name}.localSocket={self._top / name}.sock" for name in ("filer", "s3")]
+        command = [self._program, "server", f"-dir={self._top}", *options, *secrets, *ports, *quiet, *sockets]
         with (self._top / "weed.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + SECONDS_TO_START

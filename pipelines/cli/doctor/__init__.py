@@ -20,6 +20,7 @@ from pipelines.cli.doctor.files import (
 from pipelines.cli.doctor.finding import LEVELS, Finding, Level
 from pipelines.cli.doctor.history import examine_history
 from pipelines.cli.doctor.incidents import examine_incidents
+from pipelines.cli.doctor.lake import examine_lake
 from pipelines.cli.doctor.machine import examine_copy, examine_machine
 from pipelines.cli.doctor.settings_and_api import (
     examine_account_names,
@@ -63,6 +64,7 @@ def findings(clock: Clock, *, is_deep: bool = False) -> Iterator[Finding]:
     yield from _guarded("published", lambda: examine_snapshots(layout, clock))
     yield from _guarded("published", lambda: examine_copy(layout, is_deep=is_deep))
     yield from _guarded("incidents", lambda: examine_incidents(settings))
+    yield from _guarded("lake", lambda: examine_lake(settings))
     yield from _guarded("dagster", lambda: examine_dagster(layout))
 
 
