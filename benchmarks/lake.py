@@ -52,7 +52,7 @@ def main() -> None:
             folder = Path(name) / f"warehouse-{weeks}"
             shutil.copytree(make_history(base, weeks), folder)
             measure([OWN, "-c", MARTS, folder, AT])
-            settings = Services(postgres, s3).settings(folder, warehouse_dir=folder)
+            settings = Settings.load(_env_file=None, warehouse_dir=folder, **Services(postgres, s3).new_places())
             for what, told in _figures(settings, folder):
                 print(f"| {what} | {TASKS * 5 * weeks:,} | {told} |", flush=True)
 

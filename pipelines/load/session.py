@@ -21,7 +21,7 @@ from pipelines.load.batches import Staged
 from pipelines.load.coverage_gaps import record_gaps
 from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import PollSummary, poll_summary, stage_rejects, write_poll
-from pipelines.load.sql_steps import has_rows, run_flatten, set_variables
+from pipelines.load.sql_steps import beside, has_rows, run_flatten, set_variables
 from pipelines.load.stage import Stager
 from pipelines.load.suspect_polls import Suspicion, judge_answers
 from pipelines.recoup.believable import Believable
@@ -54,7 +54,7 @@ class LoadSession:
         self._prepare(con)
         run_flatten(con, "01_stage_tables")
         self._staged_count = 0
-        self._stager = Stager(con, lambda: self._prepare(con.cursor()), archive, scratch, privacy.change_seed())
+        self._stager = Stager(con, lambda: self._prepare(beside(con)), archive, scratch, privacy.change_seed())
 
     @property
     def found(self) -> Staged:

@@ -6,7 +6,7 @@ Reading files of sql/ in general belongs to database/sql_text.py.
 from functools import cache
 
 from pipelines.database.connection import Connection
-from pipelines.database.sql_text import literal, statement
+from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.load.json_types import struct_type
 from pipelines.recoup import contract
 
@@ -34,3 +34,11 @@ def set_variables(con: Connection, **values: object) -> None:
 def has_rows(con: Connection, rows: str) -> bool:
     """Tell whether a table has rows: planning SQL that finds nothing to do is most of a small poll's time."""
     return con.execute(f"select 1 from {rows} limit 1").fetchone() is not None  # noqa: S608 - names of our own
+
+
+def beside(con: Connection) -> Connection:
+    """Open another session of the same instance, in which names mean the same database: `use` is a session's own."""
+    session = con.cursor()
+    row = con.execute("select current_database()").fetchone()
+    session.execute(f"use {identifier(row[0] if row else '')}")
+    return session

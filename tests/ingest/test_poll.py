@@ -19,6 +19,7 @@ from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, WarehouseBusy
 from pipelines.ingest.poll import poll
+from pipelines.load import stage
 from pipelines.load.rebuild import rebuild
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, serve
@@ -172,6 +173,15 @@ def test_a_body_that_is_not_tasks_is_refused_with_its_name(tmp_path: Path) -> No
     path.write_text('{"status": "success"}')
     with pytest.raises(BadPayload, match="notes.json"):
         poll(Settings.load(warehouse_dir=tmp_path / "w"), clock=fixed(NOON), load_files=[path])
+
+
+def test_a_first_poll_whose_parts_are_read_side_by_side_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    files = [_saved(tmp_path, f"{n}.json", [task(f"task_{n}", runs=[run(f"run_{n}")])]) for n in range(4)]
+    settings = Settings.load(warehouse_dir=tmp_path / "w")
+    assert poll(settings, clock=fixed(NOON), load_files=files).run_count == 4
 
 
 KILLED = """
