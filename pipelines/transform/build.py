@@ -14,7 +14,7 @@ import duckdb
 
 from pipelines.database.connection import Connection
 from pipelines.database.core_schema import apply_core
-from pipelines.database.sql_text import identifier, statement
+from pipelines.database.sql_text import identifier, literal, statement
 from pipelines.errors import BadModel
 from pipelines.progress import Progress
 from pipelines.transform.build_days import DayBuild, Days
@@ -57,10 +57,10 @@ def build(
     with _transaction(con):
         con.execute(statement("build", "seen_again"))
         _write_context(con, as_of, reporting_timezone)
-        con.execute(statement("build", "reporting_dates"))
-        fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         _drop_misfits(con, models, chosen if only is not None else None)
         days = DayBuild.begin(con, models, chosen, reporting_timezone, as_of, full)
+        _write_dates(con, reporting_timezone, is_renewed=full or days.is_compared)
+        fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
         for done, model in enumerate(chosen):
             if progress:
                 progress(model.relation, done, len(chosen))
@@ -91,6 +91,14 @@ def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) ->
     context = {"as_of": as_of, "reporting_timezone": reporting_timezone, "version": version("recoup-warehouse")}
     con.execute("delete from core.build_context")
     con.execute(statement("build", "build_context"), context)
+
+
+def _write_dates(con: Connection, reporting_timezone: str, *, is_renewed: bool) -> None:
+    if is_renewed:
+        con.execute(statement("macros", "dated_in"))  # no date is believed
+    con.execute(statement("build", "reporting_dates"))
+    if con.execute("select core.dated_in()").fetchone() != (reporting_timezone,):
+        con.execute(f"create or replace macro core.dated_in() as {literal(reporting_timezone)}")
 
 
 def _build_model(con: Connection, model: Model, days: DayBuild) -> None:

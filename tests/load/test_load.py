@@ -9,6 +9,8 @@ import pytest
 
 from pipelines.archive.poll_record import PollEnd
 from pipelines.recoup import fast_contract
+from pipelines.transform.build import build
+from pipelines.transform.load_models import load_models
 from tests.support.bodies import NOON, LoadHarness, body, iso, run, runs_body, task
 
 HOUR = timedelta(hours=1)
@@ -57,6 +59,15 @@ def test_the_later_updated_at_wins_over_the_later_poll(harness: LoadHarness) -> 
     row = harness.rows("from core.runs")[0]
     assert row["status"] == "COMPLETED"
     assert row["region"] == "eu", "what only the older observation has still fills a hole"
+
+
+def test_a_run_whose_creation_was_told_anew_gets_its_day_from_the_next_build(harness: LoadHarness) -> None:
+    harness.poll(NOON, [task(runs=[run(created=NOON - HOUR)])])
+    build(harness.con, models=load_models(), as_of=NOON, reporting_timezone="UTC")
+    told = run(created=NOON - 30 * HOUR, updatedAt=iso(NOON))
+    harness.poll(NOON + HOUR, [task(runs=[told])])
+    build(harness.con, models=load_models(), as_of=NOON + HOUR, reporting_timezone="UTC")
+    assert harness.one("select created_date from core.runs") == (NOON - 30 * HOUR).date()
 
 
 def test_money_is_exact(harness: LoadHarness) -> None:

@@ -102,8 +102,10 @@ def test_days_are_those_of_the_zone_and_follow_it() -> None:
     built(house, *facts, reporting_timezone="UTC")
     assert house.query(days) == [("2026-08-18",)] * 3
     house.con.execute("update core.runs set created_at = ?", [utc("2026-08-10T00:00:00")])
-    built(house, *facts, reporting_timezone="UTC")
+    built(house, *facts, reporting_timezone="UTC", full=True)
     assert house.query(days)[0] == ("2026-08-10",)
+    built(house, *facts, reporting_timezone="Asia/Tokyo")
+    assert house.query(days)[-1] == ("2026-08-19",)
 
 
 def test_a_day_of_changed_clocks() -> None:
