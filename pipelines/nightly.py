@@ -25,6 +25,7 @@ from pipelines.publish.snapshots import Snapshot
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report
 from pipelines.report.publish_hook import ReportAttachment
+from pipelines.restatements import compare, confirm
 from pipelines.settings import Settings
 from pipelines.transform.build import BuildReport
 from pipelines.transform.built import build_all, build_missing
@@ -169,7 +170,14 @@ def _publish(
     report: ReportAttachment | None,
     night: Night,
 ) -> Snapshot:
-    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; noted in `night`."""
+    """Publish what `prepare` leaves in the work file, after all checks passed on the copy itself; noted in `night`.
+
+    With it goes what the copy tells otherwise than the one before.
+    """
+
+    def prepare_all(con: Connection) -> None:
+        prepare(con)
+        compare(con, settings.layout, models, clock)
 
     def audit(con: Connection) -> None:
         refuse_lost_polls(con, settings.layout)
@@ -180,11 +188,12 @@ def _publish(
         Warehouse.of(settings),
         kept=settings.snapshots_kept,
         clock=clock,
-        prepare=prepare,
+        prepare=prepare_all,
         audit=audit,
         extras=report,
     )
     night.snapshot_number = snapshot.number
+    confirm(settings.layout)
     return snapshot
 
 

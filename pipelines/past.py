@@ -25,6 +25,7 @@ from pipelines.publish.publisher import publish
 from pipelines.publish.snapshots import Snapshot
 from pipelines.report import write_report
 from pipelines.report.publish_hook import ReportAttachment
+from pipelines.restatements import fill
 from pipelines.settings import Settings
 from pipelines.transform.built import build_all
 from pipelines.transform.checks import run_checks
@@ -36,6 +37,8 @@ KNOWN_THEN = (
     "delete from core.incidents where opened_at > $at",
     "update core.incidents set closed_at = null, state = 'open' where closed_at > $at",
     "update core.incidents set last_seen_at = $at where last_seen_at > $at",
+    "delete from core.publishes where published_at > $at",
+    "delete from core.restatements where published_at > $at",
 )
 
 
@@ -82,6 +85,7 @@ def _publish(
                 progress("reading the archive", done, len(polls))
         build_all(con, settings, models, at, progress)
         fill_from_ledger(con, settings.layout)
+        fill(con, settings.layout)
         for statement in KNOWN_THEN:
             con.execute(statement, {"at": at})
     report = ReportAttachment(write_report)

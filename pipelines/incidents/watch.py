@@ -51,21 +51,21 @@ HEARTBEAT_SECONDS = 10
 
 def note_poll(settings: Settings, clock: Clock) -> None:
     """Note whether polls bring something, and the state of copy and disk; send what is due."""
-    with _without_failing("incidents were not noted"), Warehouse.of(settings).write() as con:
+    with without_failing("incidents were not noted"), Warehouse.of(settings).write() as con:
         _note(con, settings, clock, POLL_KINDS, [*observe_state(settings.layout, clock())], STATE_KINDS)
     _tell_all(settings, clock)
 
 
 def note_build(con: Connection, settings: Settings, clock: Clock) -> None:
     """Note what the marts just built say is wrong or over, and fill core.incidents and core.check_results."""
-    with _without_failing("incidents were not noted"):
+    with without_failing("incidents were not noted"):
         _note(con, settings, clock, BUILD_KINDS)
     fill_from_ledger(con, settings.layout)
 
 
 def fill_from_ledger(con: Connection, layout: Layout) -> None:
     """Fill core.incidents and core.check_results, which the archive does not hold."""
-    with _without_failing("core.incidents was not filled"), open_ledger(layout) as ledger:
+    with without_failing("core.incidents was not filled"), open_ledger(layout) as ledger:
         for table in ("incidents", "check_results"):
             con.execute(f"delete from core.{table}")  # noqa: S608 - own names
             kept = [dict(row) for row in ledger.execute(f"select * from {table}")]  # noqa: S608 - own names
@@ -87,7 +87,7 @@ def note_night(settings: Settings, clock: Clock, night: Night, error: Exception 
         _note_night(settings, clock, night, error)
         if error is None and settings.digest == "daily":
             _note_digest(settings, clock)
-        with _without_failing("the sizes were not noted"), open_ledger(settings.layout) as ledger:
+        with without_failing("the sizes were not noted"), open_ledger(settings.layout) as ledger:
             if settings.metrics_path is not None:
                 keep_sizes(ledger, folder_sizes(settings.layout))
         _tell_all(settings, clock)
@@ -95,7 +95,7 @@ def note_night(settings: Settings, clock: Clock, night: Night, error: Exception 
 
 
 def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception | None) -> None:
-    with _without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
+    with without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
         limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         told = _words(error) if error is not None else None
         kinds = (*NIGHT_KINDS, *STATE_KINDS)
@@ -108,7 +108,7 @@ def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception
 
 def note_lake(settings: Settings, clock: Clock, error: Exception | None) -> None:
     """Note whether the lake could be brought up to date; send what is due."""
-    with _without_failing("the lake was not noted"), open_ledger(settings.layout) as ledger:
+    with without_failing("the lake was not noted"), open_ledger(settings.layout) as ledger:
         limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         seen = observe_lake(_words(error) if error is not None else None, has_lake=settings.has_lake)
         with transaction(ledger):
@@ -117,7 +117,7 @@ def note_lake(settings: Settings, clock: Clock, error: Exception | None) -> None
 
 
 def _note_digest(settings: Settings, clock: Clock) -> None:
-    with _without_failing("the digest was not noted"), open_ledger(settings.layout) as ledger:
+    with without_failing("the digest was not noted"), open_ledger(settings.layout) as ledger:
         with closing(open_published(settings.layout)) as con:
             text = digest(con, "text")
         day = clock().astimezone(ZoneInfo(settings.reporting_timezone)).date()
@@ -127,7 +127,7 @@ def _note_digest(settings: Settings, clock: Clock) -> None:
 
 def _tell_all(settings: Settings, clock: Clock) -> None:
     tell(settings, clock)
-    with _without_failing("the figures for the monitor were not written"):
+    with without_failing("the figures for the monitor were not written"):
         write_figures(settings, clock)
 
 
@@ -149,7 +149,7 @@ def _note(
 def tell(settings: Settings, clock: Clock) -> Delivered:
     """Send what is due; what a sink does not take is said in one line and stays due."""
     done = Delivered()
-    with _without_failing("messages were not sent"):
+    with without_failing("messages were not sent"):
         done = deliver(settings.layout, sinks_of(settings), clock)
         for fault in done.faults:
             warn("not_told", f"a message was not taken yet, {fault}; it is tried again")
@@ -160,14 +160,15 @@ def beat(settings: Settings, what: str) -> None:
     """Call the heartbeat's address: `/start`, `/fail`, or nothing for success, as Healthchecks has it."""
     if settings.heartbeat_url is None:
         return
-    with _without_failing("the heartbeat was not called"):
+    with without_failing("the heartbeat was not called"):
         answer = httpx.get(settings.heartbeat_url.get_secret_value().rstrip("/") + what, timeout=HEARTBEAT_SECONDS)
         if not answer.is_success:
             warn("heartbeat", f"the heartbeat's address answered {answer.status_code}")
 
 
 @contextmanager
-def _without_failing(what: str) -> Iterator[None]:
+def without_failing(what: str) -> Iterator[None]:
+    """Do the block, or say in one line that it was not done."""
     try:
         yield
     except RecoupError as error:

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pipelines.console import number_format
-from pipelines.report import changes, doubts, glance, health_table, pace, sections, spending, task_parts
+from pipelines.report import changes, doubts, glance, health_table, pace, restated, sections, spending, task_parts
 from pipelines.report.queries import Answers
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -86,6 +86,7 @@ def context(answers: Answers) -> dict[str, Any]:
         "error_count": answers.error_count,
         "adherence": sections.adherence(answers),
         "causes": sections.causes(answers),
+        "restatements": restated.restatements(answers),
         "notes": list(_notes(answers)),
         "headings": task_parts.headings(),
         "parts": task_parts.parts(answers.parts),

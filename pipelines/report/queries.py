@@ -69,6 +69,7 @@ class Answers:
     changes: list[Row]
     costs: list[Row]
     pace: list[Row]
+    restatements: list[Row]
     parts: Parts
 
 
@@ -92,6 +93,7 @@ def ask(con: Connection) -> Answers:
         changes=_asked(con, "changes", limit=LISTED),
         costs=_asked(con, "costs", days=WINDOW_DAYS, limit=LISTED),
         pace=_asked(con, "pace", days=WINDOW_DAYS, limit=LISTED),
+        restatements=_asked(con, "restatements"),
         parts=_parts(con, [row["task_id"] for row in first.health[:PARTS_SHOWN]]),
     )
 

@@ -40,3 +40,27 @@ create table if not exists check_results (
     primary key (checked_at, relation, name)
 );
 create table if not exists facts (name text primary key, value text not null);
+-- What each publish was compared with, and the numbers that it told otherwise (pipelines/restatements).
+create table if not exists publishes (
+    publish_number integer primary key,
+    published_at text not null,
+    snapshot_number integer not null,
+    as_of_at text not null,
+    reporting_timezone text not null,
+    program text not null,
+    sql_digest text not null,
+    closed_until text not null,
+    compared_with integer
+);
+create table if not exists restatements (
+    publish_number integer not null,
+    published_at text not null,
+    date text not null,
+    task_id text,
+    measure text not null,
+    before_value text not null,
+    after_value text not null,
+    cause text not null,
+    change_value text not null,
+    item_count integer not null
+);

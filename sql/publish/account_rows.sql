@@ -68,6 +68,18 @@ from published.core.missing_runs
 where gap_id in (select gap_id from core.coverage_gaps)
     and task_id in (select task_id from own_tasks);
 
+-- The day on which a task came from another account is a sum over both; in the reporting zone it may be the next one.
+insert into core.restatements by name
+select restatements.*
+from published.core.restatements as restatements
+inner join own_tasks
+    on own_tasks.task_id = restatements.task_id
+    and restatements.date - 1 > own_tasks.from_at::date;
+
+insert into core.publishes by name
+select *
+from published.core.publishes;
+
 insert into core.quarantine by name
 select *
 from published.core.quarantine

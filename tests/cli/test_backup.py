@@ -23,8 +23,12 @@ def test_a_warehouse_that_is_lost_comes_back(
     assert core_rows(Settings.load())["build_context"] == []
     assert run("build", "--at", BODY_TIME) == 0
     after = core_rows(Settings.load())
-    # When checks were made is told by the next build.
-    assert {**after, "check_results": []} == before
+    # When checks were made is told by the next build, of publishes by the next publish.
+    assert {**after, "check_results": [], "publishes": before["publishes"]} == before
+    assert len(before["publishes"]) == 1
+    assert run("publish") == 0
+    [row] = core_rows(Settings.load())["publishes"][:1]
+    assert row == before["publishes"][0]
     assert published.exists()
 
 

@@ -24,6 +24,10 @@ AT = "2026-11-27T12:00:00Z"
 PRIVATE = "null unless RECOUP_PRIVACY_KEEP names the column"
 ONE_NIGHT = "told of by the night after, and the demo has one"
 CHECK_RESULTS = ("checked_at", "relation", "name", "severity", "failing_count", "snapshot_number")
+RESTATEMENTS = (
+    "publish_number", "published_at", "date", "task_id", "measure", "before_value", "after_value", "cause", "change_value",
+    "item_count",
+)  # fmt: skip
 EMPTY_COLUMNS = {
     "core.attempts.stack_trace": PRIVATE,
     "core.runs.env_user": PRIVATE,
@@ -34,6 +38,8 @@ EMPTY_COLUMNS = {
     "core.tasks.prompt": PRIVATE,
     **{f"core.check_results.{name}": ONE_NIGHT for name in CHECK_RESULTS},
     "core.incidents.closed_at": ONE_NIGHT,
+    "core.publishes.compared_with": ONE_NIGHT,
+    **{f"core.restatements.{name}": ONE_NIGHT for name in RESTATEMENTS},
 }
 UNKNOWN_TO_DOCUMENTATION = "in newer servers' answers only, and no column holds it"
 ABSENT_FIELDS = {

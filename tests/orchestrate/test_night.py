@@ -9,6 +9,7 @@ import yaml
 from pydantic import SecretStr
 
 from pipelines.database.connection import open_published
+from pipelines.orchestrate.assets import ADDED_TO_BY_PUBLISH
 from pipelines.orchestrate.dagster_home import CONFIGURATION
 from tests.support.dagster_harness import (
     MODELS,
@@ -72,7 +73,8 @@ def test_each_table_tells_its_rows_as_they_are_in_the_published_file(
         for model in MODELS:
             [(count,)] = con.execute(f"select count(*) from {model.relation}").fetchall()
             shown = told[model.key]
-            assert (shown.value if shown else None) == (None if model.materialized == "view" else count)
+            is_told = model.materialized != "view" and model.key not in ADDED_TO_BY_PUBLISH
+            assert (shown.value if shown else None) == (count if is_told else None)
 
 
 def test_the_checks_of_a_table_tell_how_many_rules_hold(

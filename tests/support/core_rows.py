@@ -21,6 +21,8 @@ BY_TYPE: dict[str, Any] = {
     "INTEGER": 0,
     "BIGINT": 0,
     "DOUBLE": 0.0,
+    "DECIMAL(38,20)": 0,
+    "DATE": "2026-01-01",
     "JSON": "{}",
     "VARCHAR[]": [],
     "TIMESTAMP WITH TIME ZONE": LONG_AGO,

@@ -1,10 +1,13 @@
 """A small history of two tasks, and building the tables of days over it as build.py does, each time proved by all days."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
 
 from pipelines.database.sql_text import statement
 from pipelines.transform.build_days import DayBuild
-from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models
+from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models, utc
 
 BY_DAY = [one for one in models() if one.rebuilt_by_day]
 CHOSEN = [model("day_inputs"), *BY_DAY]
@@ -41,3 +44,32 @@ def built_by_day(house: WarehouseBuilder, as_of: datetime = NOW, full: bool = Fa
         for these, those in ((f"from {one.relation}", f"({one.sql})"), (f"({one.sql})", f"from {one.relation}")):
             assert house.query(f"from ({these} except all {those})") == [], one.relation
     days.end()
+
+
+instants = st.integers(-40 * 24, 100 * 24).map(lambda hours: utc("2026-06-21T00:17:00") + timedelta(hours=hours))
+values: dict[str, st.SearchStrategy[Any]] = {
+    "VARCHAR": st.sampled_from([None, "x", "t", "u", "failed", "succeeded", "window", "listing"]),
+    "BOOLEAN": st.sampled_from([None, True, False]),
+    "INTEGER": st.sampled_from([None, 1, 2]),
+    "DECIMAL(38,20)": st.sampled_from([None, 0, 7]),
+    "TIMESTAMP WITH TIME ZONE": st.one_of(st.none(), instants),
+}
+TABLES = ("runs", "tasks", "task_versions", "missing_runs", "coverage_gaps", "expected_ticks")
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> tuple[str, list[Any]]:
+    """A row of a core table that comes, goes, or gets another value in any column."""
+    table = draw(st.sampled_from(TABLES))
+    chosen = f"rowid in (select rowid from core.{table} order by hash(rowid + {draw(st.integers(0, 9))}) limit 1)"
+    match draw(st.sampled_from(["delete", "copy", "update", "update", "update"])):
+        case "delete":
+            return f"delete from core.{table} where {chosen}", []
+        case "copy" if table == "runs":
+            run_id = draw(st.integers(0, 10**9))
+            return f"insert into core.runs select * replace ('c{run_id}' as run_id) from core.runs where {chosen}", []
+    columns = [one for one in model(table).columns if one.data_type in values and not one.name.endswith("run_id")]
+    column = draw(st.sampled_from(columns))
+    return f"update core.{table} set {column.name} = coalesce(?, {column.name}) where {chosen}", [
+        draw(values[column.data_type])
+    ]

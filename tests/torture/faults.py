@@ -28,7 +28,7 @@ AGREES = (
 # how often which days were built tells of the builds.
 OF_POLLS = {
     "core.polls", "core.responses", "core.task_observations", "core.incidents", "core.check_results",
-    "core.built_days", "core.day_builds",
+    "core.built_days", "core.day_builds", "core.publishes",
     "marts.warehouse_info", "marts.fleet_daily", "marts.poll_advice",
 }  # fmt: skip
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipelines.errors import BadModel
 from pipelines.transform.build_days import fingerprint_of, ranges_of
-from tests.support.day_history import BY_DAY, KEYS, ZONE, built_by_day, history
-from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models, utc
+from tests.support.day_history import BY_DAY, KEYS, ZONE, built_by_day, history, updates
+from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models
 
 READ = {"core.runs", "core.missing_runs", "core.build_context", "marts.day_inputs", "marts.coverage_facts"}
 
@@ -178,35 +178,6 @@ def test_ranges_hold_every_day_and_few_others() -> None:
     days = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9), date(2026, 3, 1)]
     assert [*ranges_of(days)] == [(days[0], date(2026, 1, 10)), (days[3], date(2026, 3, 2))]
     assert [*ranges_of([])] == []
-
-
-instants = st.integers(-40 * 24, 100 * 24).map(lambda hours: utc("2026-06-21T00:17:00") + timedelta(hours=hours))
-values: dict[str, st.SearchStrategy[Any]] = {
-    "VARCHAR": st.sampled_from([None, "x", "t", "u", "failed", "succeeded", "window", "listing"]),
-    "BOOLEAN": st.sampled_from([None, True, False]),
-    "INTEGER": st.sampled_from([None, 1, 2]),
-    "DECIMAL(38,20)": st.sampled_from([None, 0, 7]),
-    "TIMESTAMP WITH TIME ZONE": st.one_of(st.none(), instants),
-}
-TABLES = ("runs", "tasks", "task_versions", "missing_runs", "coverage_gaps", "expected_ticks")
-
-
-@st.composite
-def updates(draw: st.DrawFn) -> tuple[str, list[Any]]:
-    """A row of a core table that comes, goes, or gets another value in any column."""
-    table = draw(st.sampled_from(TABLES))
-    chosen = f"rowid in (select rowid from core.{table} order by hash(rowid + {draw(st.integers(0, 9))}) limit 1)"
-    match draw(st.sampled_from(["delete", "copy", "update", "update", "update"])):
-        case "delete":
-            return f"delete from core.{table} where {chosen}", []
-        case "copy" if table == "runs":
-            run_id = draw(st.integers(0, 10**9))
-            return f"insert into core.runs select * replace ('c{run_id}' as run_id) from core.runs where {chosen}", []
-    columns = [one for one in model(table).columns if one.data_type in values and not one.name.endswith("run_id")]
-    column = draw(st.sampled_from(columns))
-    return f"update core.{table} set {column.name} = coalesce(?, {column.name}) where {chosen}", [
-        draw(values[column.data_type])
-    ]
 
 
 Nights = list[tuple[list[tuple[str, list[Any]]], int]]

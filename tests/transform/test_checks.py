@@ -37,6 +37,9 @@ def sound() -> WarehouseBuilder:
     house.rows("run_tags", {"run_id": "r1", "tag": "account:a"})
     house.rows("responses", {"poll_id": "p1", "kind": "tasks"})
     house.rows("task_observations", {"poll_id": "p1", "task_id": "t", "verdict": "complete"})
+    house.rows("publishes", {"publish_number": 1, "closed_until": "2026-08-20"})
+    number = {"publish_number": 1, "date": "2026-08-10", "measure": "runs", "before_value": 0, "after_value": 1}
+    house.rows("restatements", number | {"cause": "late_run", "change_value": 1})
     house.tick("2026-08-21T09:00:00Z")
     return house
 
@@ -141,6 +144,8 @@ CORRUPTIONS = [
     ("marts.schedule_adherence.ran_has_a_run", "update marts.schedule_adherence set run_id = null"),
     ("marts.schedule_adherence_daily.ticks_add_up", "update marts.schedule_adherence_daily set missed_count = 2"),
     ("core.schedule_gaps.schedules_can_be_read", "update core.schedule_gaps set is_readable = false"),
+    ("core.restatements.restatements_do_not_add_up", "update core.restatements set change_value = 2"),
+    ("core.restatements.restatements_are_unexplained", "update core.restatements set cause = 'unexplained'"),
 ]  # fmt: skip
 WARNINGS = {
     "core.runs.final_runs_have_a_cost",
@@ -157,6 +162,7 @@ WARNINGS = {
     "core.quarantine.last_poll_met_rejects",
     "core.schema_changes.last_poll_met_new_keys",
     "core.schedule_gaps.schedules_can_be_read",
+    "core.restatements.restatements_are_unexplained",
 }
 
 
