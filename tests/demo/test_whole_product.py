@@ -25,8 +25,17 @@ PRIVATE = "null unless RECOUP_PRIVACY_KEEP names the column"
 ONE_NIGHT = "told of by the night after, and the demo has one"
 CHECK_RESULTS = ("checked_at", "relation", "name", "severity", "failing_count", "snapshot_number")
 RESTATEMENTS = (
-    "publish_number", "published_at", "date", "task_id", "measure", "before_value", "after_value", "cause", "change_value",
-    "item_count",
+    "core.restatements.item_count", "core.restatements.cause",
+    "marts.restatements_daily.title", "marts.restatements_daily.causes", "marts.restatements_daily.is_unexplained",
+    "marts.restatements_daily.runs_missing_count", "marts.restatements_daily.coverage_ratio",
+    "marts.restatements_daily.coverage_status",
+    *(
+        f"{table}.{name}"
+        for table in ("core.restatements", "marts.restatements_daily")
+        for name in (
+            "publish_number", "published_at", "date", "task_id", "measure", "before_value", "after_value", "change_value",
+        )
+    ),
 )  # fmt: skip
 EMPTY_COLUMNS = {
     "core.attempts.stack_trace": PRIVATE,
@@ -39,7 +48,7 @@ EMPTY_COLUMNS = {
     **{f"core.check_results.{name}": ONE_NIGHT for name in CHECK_RESULTS},
     "core.incidents.closed_at": ONE_NIGHT,
     "core.publishes.compared_with": ONE_NIGHT,
-    **{f"core.restatements.{name}": ONE_NIGHT for name in RESTATEMENTS},
+    **dict.fromkeys(RESTATEMENTS, ONE_NIGHT),
 }
 UNKNOWN_TO_DOCUMENTATION = "in newer servers' answers only, and no column holds it"
 ABSENT_FIELDS = {
