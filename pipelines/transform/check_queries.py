@@ -19,7 +19,7 @@ PLACES = {
     "changed_at": "missing.tick_at between mart.before_from_at and mart.after_until_at",
 }
 # Columns that split rows further; a status describes the whole task, day or fleet, so they do not matter.
-NO_PLACE = {"model", "built_at", "version_number", "worker_version", "fingerprint"}
+NO_PLACE = {"model", "built_at", "version_number", "worker_version", "fingerprint", "publish_number", "measure"}
 
 
 def predicate(check: Check) -> str | None:

@@ -38,7 +38,7 @@ def sound() -> WarehouseBuilder:
     house.rows("responses", {"poll_id": "p1", "kind": "tasks"})
     house.rows("task_observations", {"poll_id": "p1", "task_id": "t", "verdict": "complete"})
     house.rows("publishes", {"publish_number": 1, "closed_until": "2026-08-20"})
-    number = {"publish_number": 1, "date": "2026-08-10", "measure": "runs", "before_value": 0, "after_value": 1}
+    number = {"publish_number": 1, "date": "2026-08-10", "task_id": "t", "measure": "runs", "after_value": 1}
     house.rows("restatements", number | {"cause": "late_run", "change_value": 1})
     house.tick("2026-08-21T09:00:00Z")
     return house
