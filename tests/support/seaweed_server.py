@@ -59,6 +59,11 @@ class SeaweedServer:
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise TimeoutError(f"SeaweedFS did not start: {(self._top / 'weed.log').read_text()[-500:]}")
             time.sleep(0.2)
+        # It listens before it can read and write.
+        while not _writes(self.port):
+            if time.monotonic() > deadline:
+                raise TimeoutError("SeaweedFS listens, and does not take a file")
+            time.sleep(0.5)
 
     def stop(self) -> None:
         """Kill it."""
@@ -74,21 +79,24 @@ def seaweed_server() -> Iterator[SeaweedServer]:
     with tempfile.TemporaryDirectory(prefix="seaweed-", ignore_cleanup_errors=True) as top:
         server = SeaweedServer(Path(top))
         server.start()
-        _make_bucket(server)
         try:
             yield server
         finally:
             server.stop()
 
 
-def _make_bucket(server: SeaweedServer) -> None:
-    """SeaweedFS makes a bucket when a key that may do so writes its first object."""
+def _writes(port: int) -> bool:
+    """Write an object; the first one makes the bucket, too, since the key may do so."""
     key, secret = WRITER
     with duckdb.connect() as con:
         con.execute(f"load '{extension_file('httpfs')}'")
-        place = f"endpoint '127.0.0.1:{server.port}', url_style 'path', use_ssl false"
+        place = f"endpoint '127.0.0.1:{port}', url_style 'path', use_ssl false"
         con.execute(f"create secret (type s3, key_id '{key}', secret '{secret}', {place})")
-        con.execute(f"copy (select 1 as one) to 's3://{BUCKET}/made.parquet'")
+        try:
+            con.execute(f"copy (select 1 as one) to 's3://{BUCKET}/made.parquet'")
+        except duckdb.Error:
+            return False
+    return True
 
 
 def _identity(key: tuple[str, str], *more: str) -> dict[str, object]:
