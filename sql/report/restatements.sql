@@ -5,8 +5,8 @@ with then_published as (
     select *
     from core.publishes
     order by
-        published_at > (select as_of_at - interval 7 days from core.build_context),
-        case when published_at <= (select as_of_at - interval 7 days from core.build_context) then -publish_number end,
+        published_at > (select as_of_at - to_days(7) from core.build_context),
+        case when published_at <= (select as_of_at - to_days(7) from core.build_context) then -publish_number end,
         publish_number
     limit 1
 
