@@ -83,6 +83,17 @@ def rate(ratio: float | None, low: float | None, high: float | None) -> str:
     return f"{point} ({bounds})"
 
 
+def with_unseen(row: Row) -> str:
+    """Write how far a ratio reaches with the runs that nobody saw: as modelled, and in the best and the worst case."""
+    if row["failure_ratio_modelled_low"] is None:
+        return NOT_OBSERVED
+    modelled, extremes = (
+        number_format.estimate(row["failure_ratio"], row[f"failure_ratio_{low}"], row[f"failure_ratio_{high}"])[1]
+        for low, high in (("modelled_low", "modelled_high"), ("least", "most"))
+    )
+    return f"{modelled} (all of them good or bad: {extremes})"
+
+
 def money(cents: Decimal | None) -> str:
     """Write an amount; an amount that is not known is not zero."""
     return NOT_OBSERVED if cents is None else number_format.money(cents)

@@ -11,7 +11,7 @@ import altair as alt
 from pipelines.database.sql_text import Row
 from pipelines.report import chart_style as style
 from pipelines.report.chart_style import BAR, Named, Palette, Spec
-from pipelines.report.elements import day_words, rate
+from pipelines.report.elements import day_words, rate, with_unseen
 
 
 def failure_over_time(days: Sequence[Row], palette: Palette) -> Spec:
@@ -57,23 +57,36 @@ def _levels(values: Sequence[Spec]) -> tuple[alt.Y, alt.Y]:
 
 
 def worst_tasks(rows: Named, palette: Palette) -> Spec:
-    """Failure rates in their intervals, the worst lower bound first."""
+    """Failure rates in their intervals, the worst lower bound first; a thin line adds what was not seen."""
     values: list[Spec] = [
-        {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"} | _rate_values(row)
+        {"name": name, "rank": rank, "lost": f"{row['runs_missing_count']:,}"}
+        | _rate_values(row)
+        | {"least": row["failure_ratio_modelled_low"], "most": row["failure_ratio_modelled_high"]}
+        | {"unseen": with_unseen(row)}
         for rank, (name, row) in enumerate(rows)
     ]
     base = style.chart(values).encode(
         y=style.names(),
-        tooltip=style.tips(name="task", failed="failed", says="rate (95 % interval)", lost="runs missing"),
+        tooltip=style.tips(
+            name="task",
+            failed="failed",
+            says="rate (95 % interval)",
+            lost="runs missing",
+            unseen="with what was not seen",
+        ),
     )
-    low, level = (
+    low, level, least = (
         alt.X(f"{field}:Q", title=None, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(domain=[0, 1]))
-        for field in ("low", "rate")
+        for field in ("low", "rate", "least")
     )
+    thin = base.transform_filter("isValid(datum.least)").mark_rule(color=palette.bad, strokeWidth=2, opacity=0.6)
     rule = base.mark_rule(color=palette.bad, strokeWidth=7, opacity=0.3).encode(x=low, x2="high:Q")
     point = base.mark_point(color=palette.bad, filled=True, size=80, opacity=1).encode(x=level)
     return style.spec(
-        alt.layer(rule, point), BAR * len(rows), "Failure rates of the worst tasks in their intervals", palette
+        alt.layer(rule, thin.encode(x=least, x2="most:Q"), point),
+        BAR * len(rows),
+        "Failure rates of the worst tasks in their intervals",
+        palette,
     )
 
 

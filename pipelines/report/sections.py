@@ -17,6 +17,7 @@ from pipelines.report.elements import (
     share,
     task_link,
     task_names,
+    with_unseen,
 )
 from pipelines.report.queries import HEAT_TASKS_SHOWN, WINDOW_DAYS, Answers
 
@@ -80,7 +81,7 @@ def worst(answers: Answers) -> Figure:
     names = task_names(answers.worst)
     rows = [(names[row["task_id"]], row) for row in answers.worst]
     table = Table(
-        ("Task", "Failed", "Of", "Rate (95 % interval)", "Runs missing"),
+        ("Task", "Failed", "Of", "Rate (95 % interval)", "Runs missing", "With what was not seen"),
         [
             (
                 task_link(row["task_id"], name),
@@ -88,15 +89,17 @@ def worst(answers: Answers) -> Figure:
                 f"{row['n']:,}",
                 _rate(row),
                 f"{row['runs_missing_count']:,}",
+                with_unseen(row),
             )
             for name, row in rows
         ],
-        frozenset({1, 2, 3, 4}),
+        frozenset({1, 2, 3, 4, 5}),
     )
     return Figure(
         "worst",
         f"Tasks that fail most, {window(answers)}",
-        "The bar says how far so few runs can mislead; its lower end ranks, so that one failure in one run does not lead.",
+        "The bar says how far so few runs can mislead; its lower end ranks, so that one failure in one run does not lead. "
+        "The thin line goes further where runs were not seen: it holds what they let expect.",
         table,
         rate_charts.worst_tasks(rows, PAGE) if rows else None,
         "No task failed, as far as its runs were seen.",

@@ -59,11 +59,20 @@ joined as (
 rated as (
 
     select
-        *,
-        failed_count / nullif(n, 0) as failure_ratio,
-        core.wilson_low(failed_count, n) as failure_ratio_low,
-        core.wilson_high(failed_count, n) as failure_ratio_high
+        joined.*,
+        joined.failed_count / nullif(joined.n, 0) as failure_ratio,
+        core.wilson_low(joined.failed_count, joined.n) as failure_ratio_low,
+        core.wilson_high(joined.failed_count, joined.n) as failure_ratio_high,
+        coalesce(coverage.runs_missing_count, 0) as runs_missing_count,
+        coverage.coverage_ratio,
+        coalesce(coverage.coverage_status, 'unknown') as coverage_status,
+        core.unseen_count(
+            coverage.coverage_status, coverage.runs_missing_count, joined.in_flight_count, joined.unknown_count
+        ) as unseen_count
     from joined
+    left join coverage
+        on coverage.task_id = joined.task_id
+        and coverage.window_days = joined.window_days
 
 )
 
@@ -88,6 +97,15 @@ select
     rated.failure_ratio_low,
     rated.failure_ratio_high,
 
+    ---------- with what was not seen: null where nobody knows how many those are
+    core.least_ratio(rated.failed_count, rated.n, rated.unseen_count) as failure_ratio_least,
+    core.most_ratio(rated.failed_count, rated.n, rated.unseen_count) as failure_ratio_most,
+    core.modelled_low(rated.failed_count, rated.n, rated.unseen_count, unseen.least_failed_count)
+        as failure_ratio_modelled_low,
+    core.modelled_high(rated.failed_count, rated.n, rated.unseen_count, unseen.most_failed_count)
+        as failure_ratio_modelled_high,
+    rated.unseen_count,
+
     ---------- in no ratio
     rated.cancelled_count,
     rated.expired_count,
@@ -98,13 +116,13 @@ select
     rated.run_count,
 
     ---------- completeness
-    coalesce(coverage.runs_missing_count, 0) as runs_missing_count,
-    coverage.coverage_ratio,
-    coalesce(coverage.coverage_status, 'unknown') as coverage_status
+    rated.runs_missing_count,
+    rated.coverage_ratio,
+    rated.coverage_status
 from rated
-left join coverage
-    on coverage.task_id = rated.task_id
-    and coverage.window_days = rated.window_days
+left join marts.unseen_outcomes as unseen
+    on unseen.task_id is not distinct from rated.task_id
+    and unseen.window_days = rated.window_days
 left join core.tasks as tasks
     on tasks.task_id = rated.task_id
 order by rated.window_days, rated.failure_ratio_low desc nulls last, rated.n desc, rated.task_id

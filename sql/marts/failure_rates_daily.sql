@@ -24,5 +24,15 @@ select
     test_run_count,
     nonproduction_run_count,
     recovered_run_count,
-    is_final
+    is_final,
+    core.least_ratio(
+        failed_count,
+        succeeded_count + failed_count,
+        core.unseen_count(coverage_status, runs_missing_count, in_flight_count, unknown_count)
+    ) as failure_ratio_least,
+    core.most_ratio(
+        failed_count,
+        succeeded_count + failed_count,
+        core.unseen_count(coverage_status, runs_missing_count, in_flight_count, unknown_count)
+    ) as failure_ratio_most
 from marts.task_days

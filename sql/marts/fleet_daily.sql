@@ -80,6 +80,26 @@ select
     days.failed_count / nullif(days.n, 0) as failure_ratio,
     core.wilson_low(days.failed_count, days.n) as failure_ratio_low,
     core.wilson_high(days.failed_count, days.n) as failure_ratio_high,
+    core.least_ratio(
+        coalesce(days.failed_count, 0),
+        coalesce(days.n, 0),
+        core.unseen_count(
+            core.coverage_status(coalesce(coverage.runs_missing_count, 0), coalesce(coverage.is_unknown, true)),
+            coalesce(coverage.runs_missing_count, 0),
+            coalesce(days.in_flight_count, 0),
+            coalesce(days.unknown_count, 0)
+        )
+    ) as failure_ratio_least,
+    core.most_ratio(
+        coalesce(days.failed_count, 0),
+        coalesce(days.n, 0),
+        core.unseen_count(
+            core.coverage_status(coalesce(coverage.runs_missing_count, 0), coalesce(coverage.is_unknown, true)),
+            coalesce(coverage.runs_missing_count, 0),
+            coalesce(days.in_flight_count, 0),
+            coalesce(days.unknown_count, 0)
+        )
+    ) as failure_ratio_most,
 
     ---------- money
     case when days.date is null then 0 else days.compute_cents end as compute_cents,

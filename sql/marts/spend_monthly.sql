@@ -26,6 +26,24 @@ with task_months as (
 
 ),
 
+task_costs as (
+
+    -- What runs whose cost nobody saw may have cost: as little, or as much, as any other run of their task.
+    select
+        task_id,
+        min(total_cents) as least_cents,
+        max(total_cents) as most_cents
+    from core.runs
+    where total_cents is not null
+        and task_id in (
+            select task_id
+            from task_months
+            where runs_missing_count + unpriced_run_count > 0
+        )
+    group by task_id
+
+),
+
 months as (
 
     select
@@ -44,8 +62,13 @@ months as (
         sum(nonproduction_run_count)::bigint as nonproduction_run_count,
         bool_and(is_final) as is_final,
         sum(runs_missing_count)::bigint as runs_missing_count,
-        core.coverage_status(sum(runs_missing_count), bool_or(is_unknown)) as coverage_status
+        core.coverage_status(sum(runs_missing_count), bool_or(is_unknown)) as coverage_status,
+        sum((runs_missing_count + unpriced_run_count)::bigint * task_costs.least_cents) as unseen_cents_least,
+        sum((runs_missing_count + unpriced_run_count)::bigint * task_costs.most_cents) as unseen_cents_most,
+        bool_or(runs_missing_count + unpriced_run_count > 0 and task_costs.task_id is null) as has_unknown_costs
     from task_months
+    left join task_costs
+        on task_costs.task_id = task_months.task_id
     left join core.tasks as tasks
         on tasks.task_id = task_months.task_id
         and tasks.artist_account_id = task_months.artist_account_id
@@ -65,6 +88,14 @@ select
     invocation_cents,
     total_cents,
     core.usd(total_cents) as total_usd,
+    case
+        when coverage_status != 'unknown' and not has_unknown_costs
+            then (coalesce(total_cents, 0) + coalesce(unseen_cents_least, 0))::decimal(38, 20)
+    end as total_cents_least,
+    case
+        when coverage_status != 'unknown' and not has_unknown_costs
+            then (coalesce(total_cents, 0) + coalesce(unseen_cents_most, 0))::decimal(38, 20)
+    end as total_cents_most,
     wasted_cents,
     core.usd(wasted_cents) as wasted_usd,
     wasted_cents / nullif(total_cents, 0) as wasted_ratio,

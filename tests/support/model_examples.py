@@ -50,7 +50,7 @@ def run_example(con: Connection, models: Sequence[Model], model: Model, example:
             insert_rows(con, "build_context", [{}])
         insert_first_versions(con)
         con.execute(statement("build", "reporting_dates"))
-        for needed in _below(models, model):
+        for needed in below(models, model):
             con.execute(f"create or replace {needed.materialized} {needed.relation} as {needed.sql}")
         return _differences(con, model, example)
     finally:
@@ -64,7 +64,7 @@ def _core_table(example: Example, relation: str) -> str:
     return table
 
 
-def _below(models: Sequence[Model], model: Model) -> list[Model]:
+def below(models: Sequence[Model], model: Model) -> list[Model]:
     """The model and all marts under it, in building order."""
     wanted = {model.key}
     for candidate in reversed(models):
