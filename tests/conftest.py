@@ -20,8 +20,9 @@ def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share something of their module on one worker; each worker would make it."""
+    """Keep the tests that share something of their module on one worker, as each would make it. xdist looks after this."""
     for item in items:
         if isinstance(item, pytest.Function) and _shares(item) and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.module.__name__))

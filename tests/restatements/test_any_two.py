@@ -37,7 +37,9 @@ def _survives(nights: Nights) -> None:
 
 
 ZONES = st.sampled_from(["UTC", "UTC", "UTC", "America/New_York"])
-NIGHTS = st.lists(st.tuples(st.lists(updates(), max_size=4), st.integers(-30, 80), ZONES), min_size=2, max_size=4)
+# Two tasks of one id are no history: the key of core.tasks is checked, and every number of that task would be there twice.
+CHANGES = updates().filter(lambda change: not change[0].startswith("update core.tasks set task_id"))
+NIGHTS = st.lists(st.tuples(st.lists(CHANGES, max_size=4), st.integers(-30, 80), ZONES), min_size=2, max_size=4)
 
 
 @settings(max_examples=1, deadline=None)
