@@ -83,8 +83,9 @@ def in_words(error: BaseException) -> RecoupError | None:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Tell whether DuckDB found a file to be other than it was written."""
-    return _is_duckdb(error) and any(word in str(error).lower() for word in _DAMAGE)
+    """Tell whether DuckDB found a file to be other than it was written; on a full disk it only could not write it."""
+    text = str(error).lower()
+    return _is_duckdb(error) and "no space left" not in text and any(word in text for word in _DAMAGE)
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from pipelines.errors import MachineFault, WarehouseBusy
-from pipelines.machine_faults import in_words
+from pipelines.machine_faults import in_words, is_damage
 from tests.cli.conftest import run, save_body
 
 PROGRAM = Path(sys.executable).parent / "recoup-warehouse"
@@ -81,6 +81,12 @@ def test_a_damaged_ledger_of_incidents_is_said(
     ledger.write_bytes(b"not of sqlite" * 100)
     assert run(command, *[str(tmp_path / "copy")] * (command == "backup")) == 14
     assert "the ledger of incidents is damaged" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_no_damage_whatever_became_of_the_database() -> None:
+    text = "FATAL Error: database has been invalidated ... Original error: could not write: No space left on device"
+    assert not is_damage(duckdb.FatalException(text))
+    assert is_damage(duckdb.FatalException(text.partition(" ... ")[0]))
 
 
 def test_mistakes_of_our_own_are_not_blamed_on_the_machine() -> None:
