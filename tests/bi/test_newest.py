@@ -11,8 +11,8 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["clients"]
 VERSION = "import duckdb; print(duckdb.__version__)"
-# Extensions for the newest DuckDB are not on a package index, and http.md and lake.md need some; postgres.md needs a server, and its
-# own clients (test_postgres.py).
+# Extensions for the newest DuckDB are not on a package index, and http.md and lake.md need some; postgres.md needs a
+# server, and its own clients (test_postgres.py).
 OTHERS = {"http.md", "lake.md", "postgres.md"}
 WITH_PYTHON = sorted({page.name for page in PAGES.glob("*.md") if "```python" in page.read_text()} - OTHERS)
 
