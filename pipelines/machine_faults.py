@@ -10,11 +10,12 @@ from pipelines.errors import MachineFault, RecoupError, WarehouseBusy
 LOCAL_DISK = (
     "keep the warehouse on a local disk of this machine (`recoup-warehouse doctor` tries what it must be able to do)"
 )
+_FULL = ("no space left", "quota exceeded", "file too large")
 # The first that matches tells; errno is None for what only DuckDB's words show.
 _FAULTS: tuple[tuple[tuple[int, ...], tuple[str, ...], str, str], ...] = (
     (
         (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
-        ("no space left", "quota exceeded", "file too large"),
+        _FULL,
         "the disk is full, or a limit on files is reached",
         "free some space (`recoup-warehouse doctor` says how much a snapshot takes) and run the command again",
     ),
@@ -85,7 +86,7 @@ def in_words(error: BaseException) -> RecoupError | None:
 def is_damage(error: BaseException) -> bool:
     """Tell whether DuckDB found a file to be other than it was written; on a full disk it only could not write it."""
     text = str(error).lower()
-    return _is_duckdb(error) and "no space left" not in text and any(word in text for word in _DAMAGE)
+    return _is_duckdb(error) and any(word in text for word in _DAMAGE) and not any(word in text for word in _FULL)
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -64,6 +64,28 @@ spine as (
     select unnest(generate_series(first_date, last_date, interval 1 day))::date as date
     from bounds
 
+),
+
+unseen as (
+
+    select
+        spine.date,
+        core.coverage_status(
+            coalesce(coverage.runs_missing_count, 0),
+            coalesce(coverage.is_unknown, true)
+        ) as coverage_status,
+        core.unseen_count(
+            coverage_status,
+            coalesce(coverage.runs_missing_count, 0),
+            coalesce(days.in_flight_count, 0),
+            coalesce(days.unknown_count, 0)
+        ) as unseen_count
+    from spine
+    left join days
+        on days.date = spine.date
+    left join coverage
+        on coverage.date = spine.date
+
 )
 
 select
@@ -80,26 +102,8 @@ select
     days.failed_count / nullif(days.n, 0) as failure_ratio,
     core.wilson_low(days.failed_count, days.n) as failure_ratio_low,
     core.wilson_high(days.failed_count, days.n) as failure_ratio_high,
-    core.least_ratio(
-        coalesce(days.failed_count, 0),
-        coalesce(days.n, 0),
-        core.unseen_count(
-            core.coverage_status(coalesce(coverage.runs_missing_count, 0), coalesce(coverage.is_unknown, true)),
-            coalesce(coverage.runs_missing_count, 0),
-            coalesce(days.in_flight_count, 0),
-            coalesce(days.unknown_count, 0)
-        )
-    ) as failure_ratio_least,
-    core.most_ratio(
-        coalesce(days.failed_count, 0),
-        coalesce(days.n, 0),
-        core.unseen_count(
-            core.coverage_status(coalesce(coverage.runs_missing_count, 0), coalesce(coverage.is_unknown, true)),
-            coalesce(coverage.runs_missing_count, 0),
-            coalesce(days.in_flight_count, 0),
-            coalesce(days.unknown_count, 0)
-        )
-    ) as failure_ratio_most,
+    core.least_ratio(coalesce(days.failed_count, 0), coalesce(days.n, 0), unseen.unseen_count) as failure_ratio_least,
+    core.most_ratio(coalesce(days.failed_count, 0), coalesce(days.n, 0), unseen.unseen_count) as failure_ratio_most,
 
     ---------- money
     case when days.date is null then 0 else days.compute_cents end as compute_cents,
@@ -114,10 +118,7 @@ select
     ---------- completeness
     coalesce(coverage.runs_missing_count, 0) as runs_missing_count,
     days.run_count / nullif(days.run_count + coalesce(coverage.runs_missing_count, 0), 0) as coverage_ratio,
-    core.coverage_status(
-        coalesce(coverage.runs_missing_count, 0),
-        coalesce(coverage.is_unknown, true)
-    ) as coverage_status,
+    unseen.coverage_status,
     coalesce(days.test_run_count, 0) as test_run_count,
     coalesce(days.nonproduction_run_count, 0) as nonproduction_run_count,
     coalesce(days.recovered_run_count, 0) as recovered_run_count,
@@ -127,4 +128,6 @@ left join days
     on days.date = spine.date
 left join coverage
     on coverage.date = spine.date
+inner join unseen
+    on unseen.date = spine.date
 order by spine.date

@@ -1,10 +1,6 @@
-"""Polling on bad days: a clear message, every table as it was, and nothing lost after a kill at any instant."""
+"""Polling on bad days: a clear message, and every table as it was. Kills are in test_killed_polls.py."""
 
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,14 +9,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive.store import Archive
-from pipelines.archive.verify import verify
 from pipelines.clock import fixed
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Refused, Unreachable, WarehouseBusy
 from pipelines.ingest.poll import poll
 from pipelines.load import stage
-from pipelines.load.rebuild import rebuild
 from pipelines.settings import Settings
 from pipelines.simulator import Fault, Fleet, Simulator, serve
 from tests.support.bodies import NOON, body, run, task
@@ -148,7 +141,7 @@ def test_two_polls_at_once_both_count(api: tuple[Simulator, Settings]) -> None:
     assert rows(settings, "select count(*) - count(distinct run_id) from core.runs") == [(0,)]
 
 
-def _saved(folder: Path, name: str, tasks: list[dict[str, Any]]) -> Path:
+def saved(folder: Path, name: str, tasks: list[dict[str, Any]]) -> Path:
     path = folder / name
     path.write_bytes(body(tasks))
     return path
@@ -156,8 +149,8 @@ def _saved(folder: Path, name: str, tasks: list[dict[str, Any]]) -> Path:
 
 @pytest.mark.slow
 def test_the_order_in_which_saved_polls_are_loaded_does_not_matter(tmp_path: Path) -> None:
-    monday = _saved(tmp_path, "monday.json", [task(title="old", runs=[run("run_1"), run("run_2", version="1")])])
-    tuesday = _saved(tmp_path, "tuesday.json", [task(title="new", runs=[run("run_2", version="2"), run("run_3")])])
+    monday = saved(tmp_path, "monday.json", [task(title="old", runs=[run("run_1"), run("run_2", version="1")])])
+    tuesday = saved(tmp_path, "tuesday.json", [task(title="new", runs=[run("run_2", version="2"), run("run_3")])])
     plan = [(NOON, monday), (NOON + 24 * HOUR, tuesday)]
     states = []
     for name, order in (("there", plan), ("back", plan[::-1])):
@@ -179,82 +172,6 @@ def test_a_first_poll_whose_parts_are_read_side_by_side_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
-    files = [_saved(tmp_path, f"{n}.json", [task(f"task_{n}", runs=[run(f"run_{n}")])]) for n in range(4)]
+    files = [saved(tmp_path, f"{n}.json", [task(f"task_{n}", runs=[run(f"run_{n}")])]) for n in range(4)]
     settings = Settings.load(warehouse_dir=tmp_path / "w")
     assert poll(settings, clock=fixed(NOON), load_files=files).run_count == 4
-
-
-KILLED = """
-    import os, signal, sys
-    from pathlib import Path
-    from pipelines.archive import store
-    from pipelines.load import session
-    from pipelines.ingest import poll as polling
-    from pipelines.clock import fixed, parse_instant
-    from pipelines.settings import Settings
-
-    def die(*args, **kwargs):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    where = sys.argv[1]
-    owner, name = {
-        "after the body, before its ledger line": (store.Bodies, "keep"),
-        "before the end of the ledger": (store.PollWriter, "finish"),
-        "after the ledger, before its chain": (store.Chain, "seal"),
-        "after the ledger, before the merge": (session.LoadSession, "commit"),
-        "inside the transaction": (session, "write_poll"),
-    }[where]
-    keep = store.Bodies.keep
-    setattr(owner, name, (lambda self, body: (keep(self, body), die())) if name == "keep" else die)
-    polling.poll(
-        Settings.load(warehouse_dir=Path(sys.argv[2]), privacy_key="k"),
-        clock=fixed(parse_instant(sys.argv[3])), load_files=[Path(sys.argv[4])],
-    )
-"""
-
-
-KILLS = {
-    "after the body, before its ledger line": False, "before the end of the ledger": False,
-    "after the ledger, before its chain": True, "after the ledger, before the merge": True, "inside the transaction": True,
-}  # fmt: skip
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("where", "is_loaded"), KILLS.items())
-def test_a_kill_leaves_all_of_a_poll_or_none_and_the_next_repairs(tmp_path: Path, where: str, is_loaded: bool) -> None:
-    settings = Settings.load(warehouse_dir=tmp_path / "w", privacy_key="k")
-    first = _saved(tmp_path, "first.json", [task(runs=[run("run_1")])])
-    second = _saved(tmp_path, "second.json", [task(runs=[run("run_2")])])
-    third = _saved(tmp_path, "third.json", [task(runs=[run("run_3")])])
-    poll(settings, clock=fixed(NOON), load_files=[first])
-    before = state(settings)
-    at = (NOON + HOUR).isoformat()
-    arguments = [where, str(tmp_path / "w"), at, str(second)]
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(KILLED), *arguments], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert state(settings) == before, "none of it"
-    poll(settings, clock=fixed(NOON + 2 * HOUR), load_files=[third])
-    runs = {row[0] for row in rows(settings, "select run_id from core.runs")}
-    assert runs == ({"run_1", "run_2", "run_3"} if is_loaded else {"run_1", "run_3"})
-    statuses = rows(settings, "select status, finished_at is null from core.polls order by poll_id")
-    middle = ("succeeded", False) if is_loaded else ("failed", True)
-    assert statuses == [("succeeded", False), middle, ("succeeded", False)]
-    after = state(settings)
-    rebuild(settings)
-    assert state(settings) == after
-    found = verify(Archive(settings.layout.archive))
-    assert (found.damages, found.unsealed) == ([], [])
-
-
-def test_a_torn_ledger_line_is_an_interrupted_poll(tmp_path: Path) -> None:
-    settings = Settings.load(warehouse_dir=tmp_path / "w", privacy_key="k")
-    first = _saved(tmp_path, "first.json", [task(runs=[run("run_1")])])
-    poll(settings, clock=fixed(NOON), load_files=[first])
-    archive = Archive(settings.layout.archive)
-    path = next(settings.layout.archive.glob("polls/*/*.ndjson"))
-    path.write_bytes(path.read_bytes()[:-20])
-    archive.chain.path.unlink()
-    settings.layout.work_file.unlink()  # whoever tears a line so has not loaded the poll
-    rebuild(settings)
-    assert rows(settings, "select status, error_kind from core.polls") == [("failed", "Interrupted")]
-    assert archive.poll(path.stem) is not None
