@@ -19,8 +19,8 @@ Nights = list[tuple[list[tuple[str, list[Any]]], int, str]]
 def _drop_doubles(house: WarehouseBuilder) -> None:
     """Two rows of one key are no history: a check blocks them, and a number would hold one of them twice."""
     for table in TABLES:
-        key = ", ".join(model(table).grain)
-        house.con.execute(f"delete from core.{table} where rowid not in (select min(rowid) from core.{table} group by {key})")
+        first = f"select min(rowid) from core.{table} group by {', '.join(model(table).grain)}"
+        house.con.execute(f"delete from core.{table} where rowid not in ({first})")
 
 
 def _survives(nights: Nights) -> None:
