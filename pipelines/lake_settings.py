@@ -1,13 +1,20 @@
-"""The settings of the lake, and the forms they must have; its secrets are in settings.py.
+"""The settings of the lake and of shards, and the forms they must have; secrets are in settings.py.
 
 Opening what they name belongs to lake/connection.py.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 POSTGRES, S3 = "postgres:", "s3://"
+SHARD = re.compile(r"[a-z][a-z0-9_]{0,29}")
+SHARDS_NEED = {
+    "lake_catalog": "RECOUP_LAKE_CATALOG and RECOUP_LAKE_DATA, since shards meet in a lake",
+    "privacy_key": "RECOUP_PRIVACY_KEY, the same for all shards, since hashes by several keys do not compare",
+}
 
 
 class SettingsOfTheLake(BaseModel):
@@ -52,3 +59,36 @@ class SettingsOfTheLake(BaseModel):
     def has_lake(self) -> bool:
         """True when publishing writes into a lake, too."""
         return self.lake_catalog is not None
+
+
+class SettingsOfShards(BaseModel):
+    """Which part of a warehouse with several pollers this is; as a rule it is the whole.
+
+    Must come before the other settings among the bases of a class: what it is checked against is then read already.
+    """
+
+    shard: str | None = None
+
+    @field_validator("shard", mode="before")
+    @classmethod
+    def _blank_is_no_shard(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("shard")
+    @classmethod
+    def _a_name_with_all_it_needs(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            check_shards([value], info.data)
+        return value
+
+
+def check_shards(names: Iterable[str], settings: Mapping[str, Any]) -> None:
+    """Raise ValueError when a name has not the form of one, or when the other settings do not go with shards."""
+    if not all(map(SHARD.fullmatch, names)):
+        raise ValueError("must be of small letters, digits and _, a letter first, at most 30")
+    for name, told in SHARDS_NEED.items():
+        if name in settings and settings[name] is None:
+            raise ValueError(f"also needs {told}")
+    data = str(settings.get("lake_data") or "")
+    if data.startswith(S3) and "/" not in data.removeprefix(S3).rstrip("/"):
+        raise ValueError("also needs a folder in the bucket of RECOUP_LAKE_DATA, beside which those of shards lie")

@@ -106,7 +106,7 @@ def check_and_publish(
         return _publish(settings, models, clock, prepare, report, night)
 
 
-def update_lake(settings: Settings, clock: Clock) -> LakeUpdate:
+def update_lake(settings: Settings, clock: Clock, *, takes_over: bool = False) -> LakeUpdate:
     """Bring the lake, if one is named, up to what is published, and note how that went.
 
     What is published stays good whatever becomes of the lake, so an error is the caller's to raise, at the end.
@@ -114,7 +114,7 @@ def update_lake(settings: Settings, clock: Clock) -> LakeUpdate:
     update = LakeUpdate()
     if settings.has_lake:
         try:
-            update.report = publish_into_lake(settings, clock)
+            update.report = publish_into_lake(settings, clock, takes_over=takes_over)
         except RecoupError as error:
             update.error = error
     note_lake(settings, clock, update.error)

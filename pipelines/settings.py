@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pipelines.errors import BadSettings
 from pipelines.home import find_home
-from pipelines.lake_settings import SettingsOfTheLake
+from pipelines.lake_settings import SettingsOfShards, SettingsOfTheLake
 from pipelines.paths import Layout
 
 
@@ -68,7 +68,7 @@ class SettingsOfTheLog(BaseSettings):
         return (*addresses, *(stripped for value in values.values() if (stripped := value.strip())))
 
 
-class Settings(SettingsOfTheLog, SettingsOfTheLake):
+class Settings(SettingsOfShards, SettingsOfTheLog, SettingsOfTheLake):
     """One field per environment variable, `RECOUP_` + the field's name in capitals."""
 
     home: Path = Path()

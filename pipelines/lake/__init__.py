@@ -1,1 +1,1 @@
-"""The published tables once more, in a lake that other machines read; nothing of the pipeline reads from it."""
+"""The published tables once more, in a lake that other machines read; of a shard, what its polls brought."""

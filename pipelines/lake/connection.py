@@ -5,6 +5,7 @@ What is written belongs to update.py, what its errors mean to faults.py.
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,19 +27,46 @@ PROBE = "set http_timeout = 4; set http_retries = 0"
 WORK = "set http_timeout = 60; set http_retries = 3"
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a lake lies: its catalog without a password, the schema in it (of PostgreSQL; empty: the first), its data."""
+
+    catalog: str
+    schema: str
+    data: str
+
+
+def place_of(settings: Settings, shard: str | None) -> Place:
+    """Return where the settings put a lake. That of a shard stands apart, so that no poller waits for another.
+
+    Beside the folder of all, not in it: DuckLake would take its files there for leftovers.
+    """
+    suffix = f"-shard-{shard}" if shard else ""
+    catalog, data = settings.lake_catalog or "", (settings.lake_data or "").rstrip("/")
+    if not data.startswith(S3):
+        data = str(settings.at_home(Path(data)))
+    if catalog.startswith(POSTGRES):
+        return Place(catalog, f"shard_{shard}" if shard else "", f"{data}{suffix}/")
+    path = settings.at_home(Path(catalog))
+    return Place(str(path.with_stem(path.stem + suffix)), "", f"{data}{suffix}/")
+
+
 @contextmanager
 def open_lake(settings: Settings) -> Iterator[Connection]:
-    """Open the lake as `lake`, made where there is none; no file of the pipeline is in it yet.
+    """Open the lake (the shard's, if the settings name one) as `lake`, made where there is none.
 
-    Any error of DuckDB inside the block is raised as LakeFailed, in words without secrets.
+    No file of the pipeline is in it yet. Any error of DuckDB inside the block is raised as LakeFailed, without secrets.
     """
+    place = place_of(settings, settings.shard)
     with in_words_of_a_lake(settings), closing(_connect(settings)) as con:
         _load_extensions(con, settings)
         if is_in_bucket(settings):
             con.execute(_s3_secret(settings))
-        con.execute(_attach(settings))
+        if not place.catalog.startswith(POSTGRES):
+            Path(place.catalog).parent.mkdir(parents=True, exist_ok=True)
+        con.execute(attach(settings, place, LAKE))
         if is_in_bucket(settings):
-            _probe_bucket(con, settings)
+            _probe_bucket(con, place)
         yield con
 
 
@@ -87,32 +115,27 @@ def _load_extensions(con: Connection, settings: Settings) -> None:
     con.execute("set timezone = 'UTC'")
 
 
-def _attach(settings: Settings) -> str:
+def attach(settings: Settings, place: Place, name: str, *, read_only: bool = False) -> str:
+    """SQL that attaches the lake of a place."""
     # Small inserts would else lie in the catalog, where no other engine finds them.
-    options = f"data_path {literal(_data_path(settings))}, data_inlining_row_limit 0"
-    return f"attach {literal('ducklake:' + _catalog(settings))} as {LAKE} ({options})"
+    options = f"data_path {literal(place.data)}, data_inlining_row_limit 0"
+    options += f", metadata_schema {literal(place.schema)}" if place.schema else ""
+    options += ", read_only" if read_only else ""
+    return f"attach {literal('ducklake:' + _catalog(settings, place))} as {name} ({options})"
 
 
-def _catalog(settings: Settings) -> str:
-    catalog = settings.lake_catalog or ""
-    if not catalog.startswith(POSTGRES):
-        path = settings.at_home(Path(catalog))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return str(path)
+def _catalog(settings: Settings, place: Place) -> str:
+    if not place.catalog.startswith(POSTGRES):
+        return place.catalog
     password = settings.lake_catalog_password
-    return f"{catalog} {CATALOG_WAITS}" + (f" password={_quoted(password.get_secret_value())}" if password else "")
+    return f"{place.catalog} {CATALOG_WAITS}" + (
+        f" password={_quoted(password.get_secret_value())}" if password else ""
+    )
 
 
 def _quoted(value: str) -> str:
     """Write a value as libpq reads it."""
     return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
-
-
-def _data_path(settings: Settings) -> str:
-    data = settings.lake_data or ""
-    if data.startswith(S3):
-        return data.rstrip("/") + "/"
-    return f"{settings.at_home(Path(data))}/"
 
 
 def _s3_secret(settings: Settings) -> str:
@@ -127,8 +150,8 @@ def _s3_secret(settings: Settings) -> str:
     return f"create secret of_the_lake (type s3{told})"
 
 
-def _probe_bucket(con: Connection, settings: Settings) -> None:
+def _probe_bucket(con: Connection, place: Place) -> None:
     """Ask the bucket for a short list, so that one that hangs is found before anything is written."""
     con.execute(PROBE)
-    con.execute(f"select count(*) from glob({literal(_data_path(settings) + 'publishing/*')})").fetchone()  # noqa: S608
+    con.execute(f"select count(*) from glob({literal(place.data + 'publishing/*')})").fetchone()  # noqa: S608
     con.execute(WORK)

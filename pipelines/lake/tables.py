@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import duckdb
 
 from pipelines.database.connection import Connection
-from pipelines.database.sql_text import literal, statement
+from pipelines.database.sql_text import literal
 from pipelines.lake.connection import LAKE
 from pipelines.lake.relations import Relation
 from pipelines.publish.publisher import PUBLISHED_SCHEMAS
@@ -20,7 +20,6 @@ Definitions = dict[str, tuple[str, str]]
 
 def make_what_differs(con: Connection, relations: Sequence[Relation], macros: Mapping[str, str]) -> list[str]:
     """Drop and make what differs, inside the caller's transaction; return the names. A table made again is empty."""
-    con.execute(statement("lake", "own_tables"))
     for schema in PUBLISHED_SCHEMAS:
         con.execute(f"create schema if not exists {LAKE}.{schema}")
     known = _known(con)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-def lake() -> None:
+@click.option(
+    "--take-over",
+    "takes_over",
+    is_flag=True,
+    help="Write it although another home has: this one is to be in its place from now on.",
+)
+def lake(takes_over: bool) -> None:
     """Bring the lake up to what is published, and remove what is too old from it.
 
     \b
@@ -32,7 +38,7 @@ def lake() -> None:
     if not settings.has_lake:
         raise BadSettings("no lake is named; set RECOUP_LAKE_CATALOG and RECOUP_LAKE_DATA (see docs/bi/lake.md)")
     with working("writing into the lake"):
-        update = steps_of_the_night.update_lake(settings, utc_now)
+        update = steps_of_the_night.update_lake(settings, utc_now, takes_over=takes_over)
     tell_lake(update)
 
 

@@ -1,0 +1,66 @@
+"""One simulated API and several homes that poll it: one for all accounts, or a shard each and a gatherer. No assertions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pipelines.clock import fixed
+from pipelines.ingest.poll import poll
+from pipelines.load.poll_rows import PollSummary
+from pipelines.nightly import NightReport, nightly
+from pipelines.recoup.client import RecoupClient
+from pipelines.settings import Settings
+from pipelines.simulator import Fleet, SimTask, Simulator, SimulatorTransport
+from tests.support.polled_world import HOUR, START
+
+NORTH, SOUTH = "aaaaaaaa-0000-4000-8000-00000000000a", "bbbbbbbb-0000-4000-8000-00000000000b"
+PAST_THE_HOUR = timedelta(minutes=10)
+
+
+class ShardedWorld:
+    """Tasks of several accounts from START on, and homes below one folder that share a key and a lake."""
+
+    def __init__(self, folder: Path, tasks: Sequence[SimTask], **places: Any) -> None:
+        lake = {"lake_catalog": str(folder / "lake/catalog.ducklake"), "lake_data": str(folder / "lake/data")}
+        self._folder, self._places = folder, {**lake, **places}
+        self._tasks = list(tasks)
+        self.sim = self._simulator()
+
+    def home(self, name: str, *accounts: str, **more: Any) -> Settings:
+        """The settings of a home; without a lake unless it is a shard or gathers some."""
+        given = {"api_url": "http://127.0.0.1", "api_key": "recoup_sk_simulated", "privacy_key": "k", **more}
+        places = self._places if {"shard", "shards"} & more.keys() else {}
+        home = self._folder / name
+        return Settings.load(_env_file=None, home=home, warehouse_dir=home, account_ids=accounts, **places, **given)
+
+    def move(self, task_id: str, account_id: str) -> None:
+        """From now on a task belongs to another account."""
+        self._tasks = [
+            replace(task, account_id=account_id) if task.task_id == task_id else task for task in self._tasks
+        ]
+        self.sim = self._simulator()
+
+    def poll(self, settings: Settings, hours: float) -> PollSummary:
+        """Poll so many hours after START, and not build."""
+        at, client = self._at(settings, hours)
+        with client:
+            return poll(settings, clock=fixed(at), client=client)
+
+    def night(self, settings: Settings, hours: float) -> NightReport:
+        """Run a whole night; an error of the lake is raised."""
+        at, client = self._at(settings, hours)
+        with client:
+            report = nightly(settings, clock=fixed(at), client=client)
+        report.lake.raise_failure()
+        return report
+
+    def _at(self, settings: Settings, hours: float) -> tuple[datetime, RecoupClient]:
+        at = START + hours * HOUR + PAST_THE_HOUR
+        self.sim.set_now(at)
+        transport = SimulatorTransport(self.sim)
+        return at, RecoupClient(settings, clock=fixed(at), transport=transport, sleep=lambda _: None)
+
+    def _simulator(self) -> Simulator:
+        return Simulator(Fleet(self._tasks, seed=7, start=START), now=START)
