@@ -40,7 +40,7 @@ dev: setup ## Open the Dagster UI; without a key, with schedules and sensor on
 report: setup ## Open the report about what is published
 	@$(BIN)/recoup-warehouse report --open
 
-test: setup ## Fast tests, one to three minutes on two cores
+test: setup ## Fast tests, about a minute on two quiet cores
 	$(BIN)/python -m pytest $(SHARED)
 
 # The second deptry looks at the tests too: what they import must be declared as well.
@@ -121,10 +121,13 @@ soak: setup ## A thousand polls and sixty nights in one process, then an hour of
 lake: setup ## A lake in PostgreSQL and S3: fifty kills, servers stopped in mid-write, readers during forty publishes
 	RECOUP_LAKE_KILLS=50 RECOUP_LAKE_PUBLISHES=40 $(BIN)/python -m pytest -m slow tests/lake
 
+# Properties whose number of examples can be set.
+MANY_EXAMPLES := $(addprefix tests/,load/test_load_properties.py load/test_coverage.py transform/test_expected_ticks.py \
+	recoup/test_gate_equivalence.py load/test_scrubbing.py)
+
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
-	$(BIN)/python -m pytest $(SHARED) --durations 30 -m slow --ignore tests/bi --ignore tests/browser --ignore tests/torture
-	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) tests/load/test_load_properties.py tests/load/test_coverage.py tests/transform/test_expected_ticks.py \
-		tests/recoup/test_gate_equivalence.py tests/load/test_scrubbing.py
+	$(BIN)/python -m pytest $(SHARED) --durations 30 -m slow $(addprefix --ignore ,tests/bi tests/browser tests/torture $(MANY_EXAMPLES))
+	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) -m "slow or not slow" $(MANY_EXAMPLES)
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
 	$(BIN)/python -m benchmarks.proof

@@ -72,6 +72,7 @@ def examines(settings: Settings) -> None:
     list(examine_privacy(settings))  # of an error `doctor` makes a finding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [None, *(pytest.param(kept, marks=pytest.mark.slow) for kept in (0, 1, 63))])
 def test_what_is_left_of_a_key_is_none_and_nothing_takes_its_place(tmp_path: Path, kept: int | None) -> None:
     """Hashes by an empty key could be guessed by everybody, and those by a new one join with none of the old."""

@@ -97,6 +97,7 @@ def test_the_wheel_carries_every_file(wheel: Path) -> None:
     assert carried == wanted
 
 
+@pytest.mark.slow
 def test_nothing_of_the_checkout_is_imported(installed: Installed) -> None:
     """Otherwise the other tests here would pass with an empty wheel."""
     code = "import pipelines.paths as p; print(p.__file__, p.SQL_DIR, sep='\\n')"

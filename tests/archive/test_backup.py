@@ -48,6 +48,7 @@ def files(layout: Layout) -> dict[str, bytes]:
     return {str(path.relative_to(layout.root)): path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_restored_warehouse_has_the_same_tables(world: PolledWorld, copy: Layout, tmp_path: Path) -> None:
     before = world.dump()
     assert copy_warehouse(world.settings.layout, copy) == Copied(2, 2)
@@ -61,6 +62,7 @@ def test_a_restored_warehouse_has_the_same_tables(world: PolledWorld, copy: Layo
             assert twin.read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_only_what_is_new_is_copied(world: PolledWorld, copy: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     copy_warehouse(world.settings.layout, copy)
     assert copy_warehouse(world.settings.layout, copy) == Copied(0, 2)
@@ -114,6 +116,7 @@ class KilledAt:
         return counted
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_killed_holds_whole_polls_and_the_next_one_goes_on(
     world: PolledWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_damaged_body_costs_its_own_poll(world: PolledWorld, copy: Layout) -> 
     assert "it is missing" in str(missing.error)
 
 
+@pytest.mark.slow
 def test_a_poll_that_ends_while_a_backup_is_made_is_no_damage_of_the_copy(
     world: PolledWorld, copy: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +186,7 @@ def test_a_ledger_that_was_cut_never_replaces_its_longer_copy(world: PolledWorld
     assert files(copy) == kept
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_warehouse_is_left_alone(world: PolledWorld, tmp_path: Path) -> None:
     other = PolledWorld(tmp_path / "other", run_details="off")
     other.poll(3.5)

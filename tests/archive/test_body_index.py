@@ -55,6 +55,7 @@ def test_a_body_with_something_bad_in_it_is_read_every_time(tmp_path: Path, read
     assert harness.one("select count(*) from core.quarantine where level = 'task'") == 3
 
 
+@pytest.mark.slow
 def test_a_deleted_task_that_comes_back_is_read(tmp_path: Path, read: list[str]) -> None:
     harness = LoadHarness(tmp_path)
     for number, tasks in enumerate((TASKS, TASKS[:2], TASKS)):

@@ -43,6 +43,7 @@ def test_a_file_in_the_place_of_a_folder_is_not_an_empty_one(settings: Settings,
     assert command("backup", "copy") == 14
 
 
+@pytest.mark.slow
 def test_a_ledger_that_is_cut_or_gone_is_missed(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """Cut before its end it looks like one of a killed poll, which a rebuild would load as such, without its runs."""
     publish_as_it_is(settings.layout)

@@ -32,6 +32,7 @@ def test_a_warehouse_that_is_lost_comes_back(
     assert published.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("published")
 def test_a_warehouse_in_use_is_not_restored_into(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("backup", "safe") == 0

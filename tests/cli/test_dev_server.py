@@ -25,6 +25,7 @@ sys.exit(run_until_ended([sys.executable, "-c", {LIKE_DAGSTER!r}], os.environ) !
 """
 
 
+@pytest.mark.slow
 def test_a_server_in_the_background_ends_on_sigterm() -> None:
     command = [sys.executable, "-c", IN_BACKGROUND]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:

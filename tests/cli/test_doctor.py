@@ -82,6 +82,7 @@ class TestDoctor:
         assert run("doctor") == 1
         assert "leads nowhere" in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_a_writer_is_named(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
         holder = subprocess.Popen(
             [

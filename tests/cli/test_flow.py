@@ -27,6 +27,7 @@ class TestFlow:
         with duckdb.connect("warehouse/work/recoup.duckdb", read_only=True) as con:
             assert con.execute("select count(*) from core.tasks").fetchall() == [(2,)]
 
+    @pytest.mark.slow
     def test_rebuild_counts_the_polls(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("rebuild") == 0
         assert "rebuilt from 1 poll" in capsys.readouterr().out

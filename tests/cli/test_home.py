@@ -55,6 +55,7 @@ def test_a_command_that_reads_says_that_nothing_is_there_and_makes_nothing(
     assert sorted(elsewhere.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_a_new_warehouse_is_told_once_and_read_from_every_folder(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.slow
 def test_quiet_says_only_what_needs_a_look(
     published: Published, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,6 +119,7 @@ class TestWorkFile:
         assert run("rebuild") == 0
         assert run("build") == 0
 
+    @pytest.mark.slow
     def test_one_that_somebody_holds(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
         code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); sys.stdin.read()"
         command = [sys.executable, "-c", code, str(published / "work" / "recoup.duckdb")]

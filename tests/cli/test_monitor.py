@@ -127,6 +127,7 @@ class TestDigest:
         note_night(Settings.load(), fixed(NOON), Night())
         assert not told.exists()
 
+    @pytest.mark.slow
     def test_once_a_day_whatever_happens(self, told: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RECOUP_DIGEST", "daily")
         settings = Settings.load()

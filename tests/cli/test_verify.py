@@ -35,6 +35,7 @@ def test_what_is_sound_is_said_with_the_head_to_note(layout: Layout, capsys: pyt
     assert run(["verify", "--head", "3"]) == 2
 
 
+@pytest.mark.slow
 def test_a_chain_that_was_cut_behind_what_readers_have_is_found(
     layout: Layout, capsys: pytest.CaptureFixture[str]
 ) -> None:

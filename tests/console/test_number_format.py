@@ -68,6 +68,7 @@ class TestDurations:
             written = con.execute("select core.duration_text(unnest(?::bigint[]))", [lengths]).fetchall()
         assert [text for (text,) in written] == [number_format.duration(length) for length in lengths]
 
+    @pytest.mark.slow
     def test_sql_writes_the_same_amounts(self) -> None:
         dice = random.Random(5)
         texts = ["0", "0.04", "99.4", "99.5", "9.96", "0.0996", "99.49", "100", "123456.5", "-0.25", "-250"]

@@ -49,6 +49,7 @@ def test_text_of_a_cell_cannot_end_it_or_become_html() -> None:
     assert "| a \\| b &lt;n&gt;. One row per x. |" in markdown(odd)
 
 
+@pytest.mark.slow
 def test_every_metric_and_dimension_can_be_asked_for() -> None:
     house = WarehouseBuilder().task().run("r", outcome="failed").run("s")
     house.build()

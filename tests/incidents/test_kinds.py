@@ -66,6 +66,7 @@ def test_every_kind_has_a_limit_and_every_limit_a_kind() -> None:
     assert set(read_limits(None).by_kind) == {*POLL_KINDS, *BUILD_KINDS, *STATE_KINDS, *NIGHT_KINDS, *LAKE_KINDS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "measures"),
     [
@@ -82,6 +83,7 @@ def test_a_kind_measures_what_it_says(house: WarehouseBuilder, kind: str, measur
     assert {subject: seen[subject].measure for subject in measures} == measures
 
 
+@pytest.mark.slow
 def test_an_account_whose_costs_nobody_told_is_neither_over_budget_nor_within() -> None:
     house = (
         WarehouseBuilder().task(account_id="a").run("r", created_at=at(1), compute_cents=None, invocation_cents=None)
@@ -93,6 +95,7 @@ def test_an_account_whose_costs_nobody_told_is_neither_over_budget_nor_within() 
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "measure"), [(3, 0.0), (30, 2.0), (0, 2.0), (None, None)], ids=["usual", "many", "none", "an outage"]
 )

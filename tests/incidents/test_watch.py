@@ -66,6 +66,7 @@ def test_a_night_that_fails_is_an_incident_until_one_goes_well(tmp_path: Path) -
     assert ledger(settings, "select distinct name from check_results") == [("unique_run_id",)]
 
 
+@pytest.mark.slow
 def test_a_build_puts_incidents_and_check_results_where_analysts_read(tmp_path: Path) -> None:
     settings = Settings.load(warehouse_dir=tmp_path)
     house = WarehouseBuilder().task("t", title="Weekly digest")

@@ -79,6 +79,7 @@ def test_a_kill_leaves_all_of_a_poll_or_none_and_the_next_repairs(tmp_path: Path
     assert (found.damages, found.unsealed) == ([], [])
 
 
+@pytest.mark.slow
 def test_a_torn_ledger_line_is_an_interrupted_poll(tmp_path: Path) -> None:
     settings = Settings.load(warehouse_dir=tmp_path / "w", privacy_key="k")
     first = saved(tmp_path, "first.json", [task(runs=[run("run_1")])])

@@ -74,6 +74,7 @@ def test_a_rebuild_and_a_load_meanwhile_leave_the_poll_that_asks_alone(settings:
     assert not Warehouse.of(settings).is_polled()
 
 
+@pytest.mark.slow
 def test_a_second_poll_is_told_that_one_is_under_way(settings: Settings) -> None:
     def polls(_request: httpx.Request) -> None:
         with pytest.raises(WarehouseBusy, match="polled by process"):

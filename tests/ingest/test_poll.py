@@ -66,6 +66,7 @@ def state(settings: Settings) -> dict[str, list[tuple[Any, ...]]]:
         return {name: sorted(con.execute(f"from core.{name}").fetchall(), key=repr) for name in tables}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "error", "said"),
     [
@@ -115,6 +116,7 @@ def test_the_key_is_asked_for_by_name(api: tuple[Simulator, Settings]) -> None:
         poll(settings.model_copy(update={"api_key": None}), clock=fixed(START))
 
 
+@pytest.mark.slow
 def test_filters_make_a_poll_partial(api: tuple[Simulator, Settings]) -> None:
     _, settings = api
     poll(settings, clock=fixed(START))
@@ -168,6 +170,7 @@ def test_a_body_that_is_not_tasks_is_refused_with_its_name(tmp_path: Path) -> No
         poll(Settings.load(warehouse_dir=tmp_path / "w"), clock=fixed(NOON), load_files=[path])
 
 
+@pytest.mark.slow
 def test_a_first_poll_whose_parts_are_read_side_by_side_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

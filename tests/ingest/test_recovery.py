@@ -18,6 +18,7 @@ def world(tmp_path: Path) -> Iterator[PolledWorld]:
     yield PolledWorld(tmp_path, past=PAST)
 
 
+@pytest.mark.slow
 def test_runs_that_fell_out_of_the_window_are_found_in_the_listing(world: PolledWorld) -> None:
     world.poll(2)
     summary = world.poll(12)
@@ -67,6 +68,7 @@ def test_the_budget_of_calls_holds_and_the_rest_follows(tmp_path: Path) -> None:
     assert world.rows("select count(*) from core.runs where details_observed_at is null") == [(0,)]
 
 
+@pytest.mark.slow
 def test_details_can_be_switched_off(tmp_path: Path) -> None:
     world = PolledWorld(tmp_path, past=PAST, run_details="off")
     world.poll(2)

@@ -27,6 +27,7 @@ def deleted(harness: LoadHarness) -> dict[str, datetime]:
 # --- an account that does not answer ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silence", [None, b"<html>", b'{"status":"success","tasks":[{', b'{"status":"success"}'])
 def test_an_account_without_an_answer_costs_itself_alone(harness: LoadHarness, silence: Told) -> None:
     polled(harness, NOON, {A: fleet(A, 2), B: fleet(B, 2)})
@@ -39,6 +40,7 @@ def test_an_account_without_an_answer_costs_itself_alone(harness: LoadHarness, s
     assert harness.one("select count(*) from core.responses") == 4
 
 
+@pytest.mark.slow
 def test_the_keys_own_account_is_counted_without_an_id(harness: LoadHarness) -> None:
     row = polled(harness, NOON, {None: None, A: fleet(A)})
     assert (row.status, row.unanswered_account_count, row.unanswered_account_ids) == ("partial", 1, [])
@@ -91,6 +93,7 @@ def test_one_empty_answer_is_never_enough_however_long_ago_the_last_was(harness:
     assert polled(harness, NOON + 10 * DAY, {A: []}).deleted_task_count == 1
 
 
+@pytest.mark.slow
 def test_a_persons_word_ends_the_doubt_at_once(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: fleet(A, 3), B: fleet(B)})
     row = polled(harness, NOON + HOUR, {A: [], B: fleet(B)}, accept_deletions=True)
@@ -122,6 +125,7 @@ DOUBTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", DOUBTS)
 def test_doubt_about_one_account_stops_no_deletion_in_another(harness: LoadHarness, reason: str) -> None:
     polled(harness, NOON, {A: [*fleet(A, 1), task("kept", account_id=A)], B: fleet(B, 2)})
@@ -138,6 +142,7 @@ def test_a_cut_list_proves_nothing_whatever_a_person_says(harness: LoadHarness) 
     assert harness.one("select count(*) from core.tasks where absent_since_at is not null") == 0
 
 
+@pytest.mark.slow
 def test_a_filtered_poll_proves_nothing(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: fleet(A, 2)})
     for tasks in ([], fleet(A, 1)):

@@ -121,6 +121,7 @@ def test_a_403_that_passes_by_itself_costs_nothing(api: tuple[Simulator, Setting
     assert (row.status, row.unanswered_account_count, row.task_count) == ("succeeded", 0, 5)
 
 
+@pytest.mark.slow
 def test_a_refused_key_ends_the_poll_whichever_account_met_it(api: tuple[Simulator, Settings]) -> None:
     simulator, settings = api
     simulator.add_fault(Fault(kind="unauthorized", account_id=B))

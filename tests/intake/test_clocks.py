@@ -200,6 +200,7 @@ def test_the_doctor_compares_the_clocks(world: PolledWorld, offset: timedelta, l
     assert [finding.level for finding in found] == levels
 
 
+@pytest.mark.slow
 def test_ledgers_from_before_the_header_was_kept_still_load(world: PolledWorld) -> None:
     look(world, 2)
     archive = Archive(world.settings.layout.archive)

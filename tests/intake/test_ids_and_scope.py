@@ -47,6 +47,7 @@ def test_a_malformed_id_is_refused_by_name_and_place(variable: str, wrong: str) 
 # --- nothing came ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scope", "said"),
     [

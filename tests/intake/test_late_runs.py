@@ -157,6 +157,7 @@ def test_holes_that_follow_each_other_count_no_tick_twice(tmp_path: Path) -> Non
     assert at("10:00") in missing
 
 
+@pytest.mark.slow
 def test_a_hole_ends_where_a_replaced_schedule_was_seen_and_the_next_begins_there(tmp_path: Path) -> None:
     """The new schedule has no run yet when it is first seen: nothing but the hole before says where the next one begins."""
     harness = LoadHarness(tmp_path)

@@ -113,6 +113,7 @@ def test_a_retrieval_completes_or_corrects_what_was_attributed(
     assert harness.replay().dump() == harness.dump()
 
 
+@pytest.mark.slow
 def test_a_run_that_could_not_be_attributed_leaves_the_list_when_it_is_retrieved(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     watched(harness, [listed()], missing=("a", "b"))

@@ -31,6 +31,7 @@ ODD_TASKS: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_odd_field_of_a_task_costs_itself_and_what_was_known_stays(harness: LoadHarness) -> None:
     known = {"artist_name": "Band", "last_run": iso(NOON), "next_run": iso(NOON), "model": "m", "upcoming": [iso(NOON)]}
     names = [f"task_{number}" for number in range(len(ODD_TASKS))]
@@ -72,6 +73,7 @@ ODD_RUNS: list[tuple[str, Any, str | None]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_odd_field_of_a_run_costs_itself_and_what_was_known_stays(harness: LoadHarness) -> None:
     names = [f"run_{number}" for number in range(len(ODD_RUNS))]
 
@@ -121,6 +123,7 @@ def test_a_field_inside_an_object_costs_itself_alone(harness: LoadHarness) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [None, ..., {}, "none", 5])
 def test_a_window_that_is_not_told_is_never_complete(harness: LoadHarness, odd: Any) -> None:
     harness.poll(NOON, [task(runs=[run("run_1", NOON - 30 * HOUR)])])

@@ -86,6 +86,7 @@ def test_a_deleted_tasks_last_window_hides_no_run_in_flight(tmp_path: Path) -> N
 
 
 # ---------- an endpoint in trouble
+@pytest.mark.slow
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_an_outage_is_noticed_between_two_calls(tmp_path: Path, concurrency: int) -> None:
     world = PolledWorld(tmp_path, *fleet(8), concurrency=concurrency, seed=5, past=5 * MINUTE)

@@ -48,6 +48,7 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 def test_the_lake_equals_the_copy_and_only_the_day_of_a_changed_run_is_written_again(settings: Settings) -> None:
     first = into_the_lake(settings)
     assert differences(settings) == []

@@ -44,6 +44,7 @@ def test_any_interleaving_of_polls_runs_and_outages_keeps_the_sum(
     assert answered == truth
 
 
+@pytest.mark.slow
 @few
 @given(
     st.lists(

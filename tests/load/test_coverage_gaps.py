@@ -32,6 +32,7 @@ def test_what_ran_between_the_last_look_and_the_deletion_is_missing(tmp_path: Pa
     assert (gap["cause"], gap["to_at"]) == ("schedule_replaced", NOON + timedelta(hours=2, minutes=30))
 
 
+@pytest.mark.slow
 def test_a_task_that_was_only_hidden_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
     """Taken for deleted by one poll, then back with the same schedule and all its runs in the meantime."""
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
@@ -56,6 +57,7 @@ def test_an_overflowing_window_counts_the_ticks_strictly_between(tmp_path: Path)
     assert [r["verdict"] for r in harness.rows("from core.task_observations order by observed_at")] == ["first", "gap"]
 
 
+@pytest.mark.slow
 def test_a_run_known_before_its_hole_is_found_is_not_missing_in_it(tmp_path: Path) -> None:
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
     source.advance(NOON + timedelta(minutes=5))
@@ -69,6 +71,7 @@ def test_a_run_known_before_its_hole_is_found_is_not_missing_in_it(tmp_path: Pat
     assert (gap["runs_missing_count"], gap["recovered_count"]) == (3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("between", "cause"),
     [
@@ -116,6 +119,7 @@ def test_what_happened_before_the_first_observation_is_unknown_not_missing(tmp_p
     assert harness.one("select observed_from_at from core.tasks") == NOON - 5 * HOUR
 
 
+@pytest.mark.slow
 def test_disabled_periods_expect_nothing_and_hide_at_most_their_own_edge(tmp_path: Path) -> None:
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
     for hours, enabled in ((0, True), (1, False), (50, False), (51, True)):
@@ -135,6 +139,7 @@ def test_disabled_periods_expect_nothing_and_hide_at_most_their_own_edge(tmp_pat
     ]
 
 
+@pytest.mark.slow
 def test_a_recovered_run_heals_its_gap(tmp_path: Path) -> None:
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
     for hours in (0, 8):

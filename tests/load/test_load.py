@@ -61,6 +61,7 @@ def test_the_later_updated_at_wins_over_the_later_poll(harness: LoadHarness) -> 
     assert row["region"] == "eu", "what only the older observation has still fills a hole"
 
 
+@pytest.mark.slow
 def test_a_run_whose_creation_was_told_anew_gets_its_day_from_the_next_build(harness: LoadHarness) -> None:
     harness.poll(NOON, [task(runs=[run(created=NOON - HOUR)])])
     build(harness.con, models=load_models(), as_of=NOON, reporting_timezone="UTC")
@@ -100,6 +101,7 @@ def test_one_bad_run_costs_itself_alone(harness: LoadHarness) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_reading_field_by_field_gives_the_same_rows_as_the_first_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ configs = st.lists(
 )
 
 
+@pytest.mark.slow
 @few
 @given(configs)
 def test_versions_neither_overlap_nor_leave_holes(

@@ -35,6 +35,7 @@ def session() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@pytest.mark.slow
 @given(values=st.lists(VALUES, min_size=20, max_size=40))
 @hypothesis_settings(max_examples=6 * EXAMPLES, deadline=None)
 def test_scrubbing_leaves_json_readable_and_of_the_same_shape(

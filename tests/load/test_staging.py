@@ -52,6 +52,7 @@ def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monke
     assert beside.dump() == in_turn.dump()
 
 
+@pytest.mark.slow
 def test_a_large_load_spills_early_and_gives_back_what_it_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "BATCH_BYTES", 1)
     harness = LoadHarness(tmp_path)
@@ -116,6 +117,7 @@ def test_a_limit_that_cannot_be_had_is_left_alone(tmp_path: Path, monkeypatch: p
     assert harness.one("select count(*) from core.runs") == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needed", [900_000_000, 2_000_000_000])
 def test_a_merge_that_finds_too_little_memory_has_all_of_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, needed: int

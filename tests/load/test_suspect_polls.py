@@ -38,6 +38,7 @@ def test_deletions_are_bounded(tmp_path: Path, gone: int, deleted: int, withheld
         assert row.deleted_task_count == gone
 
 
+@pytest.mark.slow
 def test_partial_polls_delete_nothing_and_a_deleted_task_may_come_back(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     harness.poll(NOON, [task("task_1"), task("task_2")])

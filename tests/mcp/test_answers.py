@@ -51,6 +51,7 @@ def test_an_answer_says_how_complete_the_copy_is_and_which_it_is(layout: Layout)
     assert [type(value) for value in told.rows[0].values()] == [str, str, bool]
 
 
+@pytest.mark.slow
 def test_rows_bytes_and_time_are_bounded(layout: Layout) -> None:
     assert len(answer(layout, "from range(1000)", 10).rows) == 10
     assert answer(layout, "from range(1000)", 10).is_cut

@@ -71,6 +71,7 @@ def test_publishing_alone_runs_the_checks_itself(harness: DagsterHarness) -> Non
     assert snapshot_numbers(harness.settings.layout) == [1]
 
 
+@pytest.mark.slow
 def test_a_refused_key_ends_the_run_at_once_in_one_line(harness: DagsterHarness) -> None:
     harness.source.status = 401
     result = harness.execute("poll")

@@ -74,6 +74,7 @@ def test_dagsters_own_tools_find_the_graph_as_project_and_as_workspace(tmp_path:
     assert all("definitions_validate_command" in line for line in warned), told
 
 
+@pytest.mark.slow
 def test_every_table_is_an_asset_with_its_grain_its_columns_and_its_lineage(harness: DagsterHarness) -> None:
     graph = harness.defs().resolve_asset_graph()
     tables = {key for key in graph.get_all_asset_keys() if key.path[0] in ("core", "marts")}

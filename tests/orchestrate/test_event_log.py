@@ -49,6 +49,7 @@ def one() -> int:
     return 1
 
 
+@pytest.mark.slow
 def test_dagster_takes_it_from_its_home_and_no_event_opens_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_another_process_reads_and_writes_beside_it(log: OpenEventLog, tmp_path:
     assert len(messages(log, "run_1")) == 6
 
 
+@pytest.mark.slow
 def test_a_deleted_file_is_made_again_and_few_stay_open(log: OpenEventLog, tmp_path: Path) -> None:
     for number in range(MOST_OPEN + 3):
         log.store_event(entry(f"run_{number}", "first"))

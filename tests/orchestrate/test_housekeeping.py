@@ -83,6 +83,7 @@ def test_a_run_killed_in_the_middle_ends_and_polling_goes_on() -> None:
         assert list((harness.settings.layout.work / "runs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_that_holds_its_lock_lives_however_long_it_takes(harness: DagsterHarness) -> None:
     run_id = started(harness, **{REPOSITORY_TAG: f"__repository__@{LOCATION}"})
     later = utc_now() + timedelta(days=2)
@@ -102,6 +103,7 @@ def test_without_a_lock_only_what_is_surely_ours_and_had_its_time_is_ended(harne
     assert {status_of(harness, run_id) for run_id in (theirs, by_hand)} == {dg.DagsterRunStatus.STARTED}
 
 
+@pytest.mark.slow
 def test_what_the_command_line_published_shows_once_with_its_rows(harness: DagsterHarness) -> None:
     assert isinstance(harness.keep_house(), dg.SkipReason)
     harness.pipeline().poll()

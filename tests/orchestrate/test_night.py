@@ -51,6 +51,7 @@ def test_a_night_polls_builds_checks_and_publishes(night: tuple[DagsterHarness, 
         assert con.execute("select distinct budget_usd from marts.budget_status").fetchall() == [(Decimal("7.5"),)]
 
 
+@pytest.mark.slow
 def test_the_report_goes_live_with_the_copy_it_is_about(
     night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
 ) -> None:

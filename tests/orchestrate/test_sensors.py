@@ -77,6 +77,7 @@ def test_the_sensor_answers_alike_after_a_restart(harness: DagsterHarness) -> No
     assert "next poll at" in why_not(harness.look(before.cursor))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["NOT_STARTED", "STARTED"])
 @pytest.mark.parametrize("job", ["poll", "nightly"])
 def test_runs_do_not_pile_up(harness: DagsterHarness, job: str, status: str) -> None:

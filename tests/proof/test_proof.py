@@ -173,6 +173,7 @@ def test_the_judge_notices_a_miss_that_ran_and_tells_pending_ticks_apart(tmp_pat
     assert verdict.numbers["missed_pending_count"] == 1
 
 
+@pytest.mark.slow
 def test_the_warehouse_does_not_answer_for_a_run_that_came_after_its_last_look(tmp_path: Path) -> None:
     world = looked_at(tmp_path, five_minutes(5, 10, 15, at_15=20), 11, 17)
     verdict = judge(world, START + timedelta(minutes=30), has_checks=False)

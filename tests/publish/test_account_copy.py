@@ -75,6 +75,7 @@ def test_only_the_accounts_rows_and_the_same_numbers(layout: Layout, copy: Accou
     assert copy.path.stat().st_mode & 0o777 == 0o444
 
 
+@pytest.mark.slow
 def test_nothing_foreign_stands_anywhere_in_the_file(copy: AccountCopy, tmp_path: Path) -> None:
     with duckdb.connect(str(copy.path), read_only=True) as con:
         con.execute(f"export database '{tmp_path / 'out'}' (format csv)")
@@ -83,6 +84,7 @@ def test_nothing_foreign_stands_anywhere_in_the_file(copy: AccountCopy, tmp_path
     assert not re.search(f"{THEIRS}|run_theirs|Theirs|run_run_moved_05", texts)
 
 
+@pytest.mark.slow
 def test_as_parquet_it_holds_the_same_and_leaves_no_database(
     layout: Layout, copy: AccountCopy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -147,6 +147,7 @@ def test_the_steps_that_are_killed_above_are_all_there_are(layout: Layout) -> No
     assert tuple(heard) == STEPS
 
 
+@pytest.mark.slow
 def test_publishes_killed_again_and_again_do_not_fill_the_disk(layout: Layout) -> None:
     add_runs(layout, 1)
     publish_at(layout)

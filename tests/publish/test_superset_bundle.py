@@ -32,6 +32,7 @@ def of(files: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [content for name, content in files.items() if name.startswith(f"{kind}/")]
 
 
+@pytest.mark.slow
 def test_every_mart_is_a_dataset_with_the_meanings_and_metrics_of_its_yml(files: dict[str, Any]) -> None:
     datasets = {dataset["table_name"]: dataset for dataset in of(files, "datasets")}
     marts = {model.name: model for model in MODELS if not model.is_base}
@@ -88,6 +89,7 @@ def test_a_chart_of_what_is_not_there_is_refused(
         bundle(MODELS, FILE)
 
 
+@pytest.mark.slow
 def test_the_same_models_make_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.zip", "b.zip"):
         write_bundle(bundle(MODELS, FILE), tmp_path / name)

@@ -80,6 +80,7 @@ def test_all_tries_of_a_request_share_one_deadline(api: Api) -> None:
     assert timer.now <= 27
 
 
+@pytest.mark.slow
 def test_what_a_poll_did_not_get_in_its_time_is_left_to_the_next(api: Api) -> None:
     api.script = lambda path: Answer(delay_s=0.0 if path.endswith("=a") else 1.5)
     began = time.monotonic()

@@ -174,6 +174,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60 * EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), json_values), min_size=1, max_size=3))
 def test_the_gate_decides_as_pydantic_alone_does(changes: list[tuple[tuple[Any, ...], Any]]) -> None:

@@ -76,6 +76,7 @@ def test_a_refused_key_is_raised_after_what_came_before_it(api: Api) -> None:
     assert len(api.seen) <= 7
 
 
+@pytest.mark.slow
 def test_a_refused_key_ends_the_waits_of_the_others_at_once(api: Api) -> None:
     api.script = lambda path: error(401, "x") if by_account(path) == "a" else error(503, "x", **{"Retry-After": "90"})
     began = time.monotonic()

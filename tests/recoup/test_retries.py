@@ -70,6 +70,7 @@ def test_connection_refused_is_tried_again_and_then_said(api: Api) -> None:
     assert len(naps.taken) == 2
 
 
+@pytest.mark.slow
 def test_a_silent_server_times_out(api: Api) -> None:
     api.plays(Answer(delay_s=1.3))
     text = failure(api, Unreachable, timeout_seconds=1, max_attempts=1)

@@ -70,6 +70,7 @@ def test_no_poll_is_no_doubt() -> None:
     assert said(house) == []
 
 
+@pytest.mark.slow
 def test_the_digest_says_it_before_any_number() -> None:
     house = after(status="partial", unanswered_account_ids=ACCOUNTS[1:])
     house.build()

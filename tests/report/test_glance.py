@@ -51,6 +51,7 @@ def fortnight() -> dict[str, Fact]:
     return seen(house)
 
 
+@pytest.mark.slow
 def test_open_incidents_come_first_and_are_listed() -> None:
     house = WarehouseBuilder().task()
     common = {"kind": "task_silent", "cause": "3 ticks", "state": "open"}
@@ -67,6 +68,7 @@ def test_open_incidents_come_first_and_are_listed() -> None:
     assert [row["title"] for row in first.incidents] == ["Number 1", "Number 0"]
 
 
+@pytest.mark.slow
 def test_the_board_begins_with_what_needs_somebody() -> None:
     """A task that failed often weeks ago and never since stands below one that is silent and never failed."""
     house = WarehouseBuilder().task("gone", deleted_at="2026-08-19T00:00:00Z", **DAILY)
@@ -84,6 +86,7 @@ def test_the_board_begins_with_what_needs_somebody() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_failing_now_names_the_tasks(fortnight: dict[str, Fact]) -> None:
     fact = fortnight["failing"]
     assert (fact.value, fact.before, fact.text, fact.tone) == ("1", "1 a week ago", "The sick one", "bad")
@@ -109,6 +112,7 @@ def test_spend_stands_beside_forecast_and_budget(fortnight: dict[str, Fact]) -> 
     assert fact.tone == "bad"
 
 
+@pytest.mark.slow
 def test_a_sum_of_which_some_costs_are_untold_says_so() -> None:
     house = WarehouseBuilder().task(account_id="a", **DAILY)
     with_runs(house, "t", range(20))
@@ -121,6 +125,7 @@ def test_a_sum_of_which_some_costs_are_untold_says_so() -> None:
     assert "0.85 ¢ or more, of it $0 (0 %) wasted on failed runs; of 1 run no cost was told" in spend
 
 
+@pytest.mark.slow
 def test_costs_that_nobody_told_are_no_zero() -> None:
     house = WarehouseBuilder().task(account_id="a", observed_from_at="2026-08-01T00:00:00Z")
     with_runs(house, "t", range(9), compute_cents=None, invocation_cents=None)
@@ -136,6 +141,7 @@ def test_completeness_counts_what_was_lost(fortnight: dict[str, Fact]) -> None:
     assert fact.text == "1 run came and went unseen"
 
 
+@pytest.mark.slow
 def test_a_young_warehouse_compares_with_nothing() -> None:
     house = WarehouseBuilder().task(observed_from_at="2026-08-15T00:00:00Z", **DAILY)
     with_runs(house, "t", range(4))
@@ -145,6 +151,7 @@ def test_a_young_warehouse_compares_with_nothing() -> None:
     assert "1 failed" not in told["errors"].text
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_has_facts_without_numbers() -> None:
     told = {fact.name: fact for fact in facts(worlds.empty().first)}
     assert {name: fact.value for name, fact in told.items()} == dict.fromkeys(("missed", "spend", "complete"), "–") | {
@@ -164,6 +171,7 @@ def house() -> WarehouseBuilder:
 
 
 class TestDigest:
+    @pytest.mark.slow
     def test_says_each_fact_in_a_line(self, house: WarehouseBuilder) -> None:
         lines = digest(house.con, "text", "https://example.com/r").splitlines()
         assert lines[0] == "Recoup fleet, as of 2026-08-20 12:00 UTC"

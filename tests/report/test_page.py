@@ -102,6 +102,7 @@ def told(answers: Answers, **info: Any) -> Answers:
 
 
 class TestHostileTexts:
+    @pytest.mark.slow
     def test_make_no_element_and_no_handler(self, seen: Seen) -> None:
         assert not {"img", "svg", "b"} & set(seen.tags)
         assert not [name for _, name, _ in seen.attributes if name.startswith("on")]
@@ -177,6 +178,7 @@ class TestNumbers:
         known = {name: lines[name].cells[5].text for name in lines}
         assert known == {"seldom": "", "often": "not observed that long", "unpriced": "", "quiet": "2 runs missing"}
 
+    @pytest.mark.slow
     def test_a_window_says_how_many_days_it_has(self, one: Answers) -> None:
         young = replace(one, totals=one.totals | {"day_count": 14})
         assert [figure.title for figure in context(young)["spend"][1:]] == [

@@ -93,6 +93,7 @@ def test_an_error_of_which_only_the_status_is_known_is_not_new(busy: Answers) ->
     assert [errors([group | {"is_error_observed": is_seen}])[0].is_new for is_seen in (True, False)] == [True, False]
 
 
+@pytest.mark.slow
 def test_what_stands_out_and_what_was_changed_is_told() -> None:
     house = WarehouseBuilder().task(title="Moved", model="new/model")
     house.version("t", 1, model="old/model", valid_from="2026-06-01T00:00:00Z", valid_to="2026-08-10T00:00:00Z")

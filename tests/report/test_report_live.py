@@ -83,6 +83,7 @@ class TestGoingLive:
         publish(settings, lambda copy, out: put(out, f"{copy.name} {copy.exists()}"))
         assert (settings.layout.current / "report.html").read_text() == "recoup.duckdb True"
 
+    @pytest.mark.slow
     def test_a_page_that_fails_is_loud_and_holds_no_data_back(self, settings: Settings) -> None:
         def fail(_copy: Path, out: Path) -> None:
             out.write_text("half a page")
@@ -93,6 +94,7 @@ class TestGoingLive:
         assert settings.layout.published_file.exists()
         assert not (settings.layout.current / "report.html").exists()
 
+    @pytest.mark.slow
     def test_dagster_records_the_data_and_fails_the_step_of_the_page(self, settings: Settings) -> None:
         def fail(_copy: Path, _out: Path) -> None:
             raise ZeroDivisionError("a chart broke")
@@ -120,6 +122,7 @@ class TestGoingLive:
         beside(tmp_path / "recoup.duckdb", tmp_path)
         beside.raise_failure()
 
+    @pytest.mark.slow
     def test_the_command_names_the_page(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.run(["report"]) == 10
         assert "recoup-warehouse publish" in capsys.readouterr().err
@@ -127,6 +130,7 @@ class TestGoingLive:
         assert cli.run(["report"]) == 0
         assert capsys.readouterr().out == "warehouse/current/report.html\n"
 
+    @pytest.mark.slow
     def test_the_command_opens_the_page(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -143,6 +147,7 @@ class TestGoingLive:
         assert "no browser" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_charts_cost_nothing_before_they_are_drawn() -> None:
     code = "import sys, pipelines.cli.main, pipelines.nightly; print({'altair', 'vl_convert', 'jinja2'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from pipelines.report.elements import Listing
 from pipelines.report.page import context
 from pipelines.report.queries import ask
@@ -29,6 +31,7 @@ def told(*numbers: dict[str, Any], first: int = 1) -> Listing:
     return listing
 
 
+@pytest.mark.slow
 def test_what_changed_since_last_week_is_told_by_measure_and_cause() -> None:
     listing = told(
         number(2, "2026-08-04", "runs", "9", "late_run"),
@@ -46,6 +49,7 @@ def test_what_changed_since_last_week_is_told_by_measure_and_cause() -> None:
     assert "on 2026-08-13 01:00 UTC" in listing.caption
 
 
+@pytest.mark.slow
 def test_a_younger_warehouse_is_compared_with_its_first_publish() -> None:
     listing = told(number(3, "2026-08-12", "failed", "1", "late_status"), first=2)
     assert [row[1] for row in listing.table.rows] == ["+1"]

@@ -109,6 +109,7 @@ def test_what_a_poll_changed_has_its_cause(house: WarehouseBuilder, what: str) -
     assert house.failing_checks("core.publishes", "core.restatements") == {}
 
 
+@pytest.mark.slow
 def test_chains() -> None:
     """Nothing new, a day that has not ended, and a hand's work, told once: publishes after each other."""
     house = told()

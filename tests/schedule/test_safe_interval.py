@@ -74,6 +74,7 @@ def test_the_sensor_and_the_mart_agree_task_by_task(fleet: WarehouseBuilder) -> 
         assert cadence.gap_seconds == (None if gap_ms is None else gap_ms // 1000)
 
 
+@pytest.mark.slow
 def test_the_sensor_takes_the_least_pause_of_the_mart(fleet: WarehouseBuilder) -> None:
     [(least,)] = fleet.query("select min(safe_interval_seconds) from marts.poll_advice")
     assert measure(fleet.con, NOW).safe_seconds == int(least)

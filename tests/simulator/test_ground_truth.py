@@ -203,6 +203,7 @@ def test_daily_ticks_across_a_missing_and_a_repeated_hour() -> None:
     assert texts(datetime(2026, 10, 24, tzinfo=UTC)) == ["10-24 00:30", "10-25 00:30", "10-26 01:30"]
 
 
+@pytest.mark.slow
 def test_the_demo_has_one_of_every_trouble() -> None:
     sim = Simulator(Fleet.demo(seed=7, start=START), at(days=14))
     truth = truth_of(sim)

@@ -58,6 +58,7 @@ def test_the_example_is_read(layout: Layout) -> None:
     assert read_account_names(layout) == [(ACCOUNT, "Velvet Static (Berlin)")]
 
 
+@pytest.mark.slow
 def test_marts_say_the_name_and_stay_whole_without_one() -> None:
     house = WarehouseBuilder().task("t", account_id="a").task("u", account_id="b").run("r1").run("r2", "u")
     house.rows("accounts", {"account_id": "a", "account_name": "First"})

@@ -74,6 +74,7 @@ def test_the_bounds_hold_the_truth(hours: int, found: float) -> None:
         assert share(here, "true_ratio", *MODELLED) >= 0.95
 
 
+@pytest.mark.slow
 def test_without_unseen_runs_they_are_the_point_and_wilsons_bounds() -> None:
     """Polled each quarter of an hour, the fleet loses runs only on days without polls."""
     lived = [row for row in rates(7, 24, 3, 15, 0) if row["unseen_count"] == 0]
@@ -83,6 +84,7 @@ def test_without_unseen_runs_they_are_the_point_and_wilsons_bounds() -> None:
         assert [row[name] for name in MODELLED] == pytest.approx([row[name] for name in WILSON])
 
 
+@pytest.mark.slow
 def test_where_nobody_knows_how_many_are_missing_there_are_no_bounds() -> None:
     con = duckdb.connect()
     con.execute("set timezone = 'UTC'")

@@ -32,6 +32,7 @@ def test_core_is_applied_once_and_again() -> None:
         assert min(timings) < 0.2
 
 
+@pytest.mark.slow
 def test_core_tables_of_another_version_ask_for_a_rebuild(tmp_path: Path) -> None:
     older = shutil.copytree(SQL_DIR, tmp_path / "sql")
     runs = older / "core" / "05_runs.sql"
@@ -43,6 +44,7 @@ def test_core_tables_of_another_version_ask_for_a_rebuild(tmp_path: Path) -> Non
                 apply_core(con)
 
 
+@pytest.mark.slow
 def test_macros_of_another_version_are_made_again(tmp_path: Path) -> None:
     older = shutil.copytree(SQL_DIR, tmp_path / "sql")
     (older / "macros" / "counted.sql").write_text("create or replace macro core.counted(n, noun) as 'older';", "utf-8")
@@ -52,6 +54,7 @@ def test_macros_of_another_version_are_made_again(tmp_path: Path) -> None:
         assert con.execute("select core.counted(2, 'run')").fetchone() == ("2 runs",)
 
 
+@pytest.mark.slow
 def test_build_writes_the_clock_that_marts_know() -> None:
     house = WarehouseBuilder().poll("p2", started_at="2026-08-20T11:30:00Z", source="newest")
     report = house.build(as_of=utc("2026-08-20T10:00:00"), reporting_timezone="Asia/Tokyo")
@@ -66,6 +69,7 @@ def test_build_writes_the_clock_that_marts_know() -> None:
     assert report.row_counts.keys() == {one.key for one in marts if one.materialized == "table"}
 
 
+@pytest.mark.slow
 def test_every_table_and_column_is_commented_after_each_build() -> None:
     house = WarehouseBuilder()
     for _ in range(2):
@@ -81,6 +85,7 @@ def test_every_table_and_column_is_commented_after_each_build() -> None:
     assert comment == [(model("run_facts").description,)]
 
 
+@pytest.mark.slow
 def test_runs_still_in_the_window_were_seen_when_their_task_was() -> None:
     house = WarehouseBuilder()
     seen, answered = "2026-08-20T11:00:00Z", "2026-08-20T09:00:00Z"
@@ -115,6 +120,7 @@ def kinds(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(rows.fetchall())
 
 
+@pytest.mark.slow
 def test_a_mart_may_become_a_view_and_a_table_again_and_go() -> None:
     with core_database() as con:
         kinds_in_turn: list[tuple[Materialized, str]] = [
@@ -136,6 +142,7 @@ def test_only_the_chosen_marts_are_built_and_no_other_is_dropped() -> None:
         assert con.execute("select x.a, y.a from marts.x, marts.y").fetchall() == [(2, 1)]
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_leaves_everything_as_it_was() -> None:
     with core_database() as con:
         rebuilt(con, mart("x", "select 1 as a"), mart("y", "select 1 as a"))

@@ -79,6 +79,7 @@ def reasons(house: WarehouseBuilder) -> set[str]:
     return {reason for (reason,) in house.query("select distinct unnest(reasons) from core.built_days")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_change_is_found(house: WarehouseBuilder, change: str) -> None:
     before = shown(house)
@@ -119,6 +120,7 @@ def test_sql_zone_and_models_are_in_the_fingerprint() -> None:
     assert len({known, fingerprint_of(models(), "UTC"), fingerprint_of(other, ZONE)}) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("later", "full"), [(timedelta(days=7), False), (-timedelta(days=7), False), (timedelta(), True)]
 )
@@ -131,6 +133,7 @@ def test_a_full_build_finds_days_that_differ(house: WarehouseBuilder, later: tim
     assert house.failing_checks("core.day_builds") == {}, "the rows of the full build stand, and no difference is told"
 
 
+@pytest.mark.slow
 def test_a_build_of_some_tables_of_days_vouches_for_none() -> None:
     house = history()
     house.build(only=KEYS)
@@ -143,6 +146,7 @@ def test_a_build_of_some_tables_of_days_vouches_for_none() -> None:
     assert house.query("select date from core.built_days where reasons = ['runs']") == [(date(2026, 8, 10),)]
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_leaves_days_and_inputs_as_they_were() -> None:
     """A failure between two days must not leave the next build, of all days, with the one that was being built."""
     house = history()
@@ -163,6 +167,7 @@ def test_a_build_that_fails_leaves_days_and_inputs_as_they_were() -> None:
     assert shown(house) == days
 
 
+@pytest.mark.slow
 def test_names_of_today_are_joined() -> None:
     house = history()
     house.build(only={*KEYS, ("marts", "task_days"), ("marts", "spend_daily")})

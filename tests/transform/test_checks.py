@@ -53,6 +53,7 @@ def test_a_sound_warehouse_passes(house: WarehouseBuilder) -> None:
     assert house.failing_checks() == {}
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_passes() -> None:
     house = WarehouseBuilder()
     house.con.execute("delete from core.polls")
@@ -60,6 +61,7 @@ def test_an_empty_warehouse_passes() -> None:
     assert house.failing_checks() == {}
 
 
+@pytest.mark.slow
 def test_checks_run_before_the_marts_exist() -> None:
     assert sound().failing_checks() == {}
 
@@ -183,6 +185,7 @@ def test_every_singular_test_has_a_corruption_that_it_catches() -> None:
     assert {path.stem for path in TESTS.glob("*.sql")} - caught == {"run_facts_differ_from_runs"}
 
 
+@pytest.mark.slow
 def test_a_run_lost_by_run_facts_is_caught() -> None:
     house = sound()
     house.build()

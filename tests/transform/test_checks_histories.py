@@ -24,6 +24,7 @@ def lone_task() -> WarehouseBuilder:
 PERIODS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 20)), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(periods=PERIODS)
 def test_overlaps_and_holes_of_versions_are_found_whatever_they_look_like(

@@ -72,6 +72,7 @@ CONFIGURATIONS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * EXAMPLES, deadline=None)
 @given(st.lists(st.tuples(CONFIGURATIONS, st.integers(1, 400), st.booleans()), min_size=1, max_size=6))
 def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict[str, Any], int, bool]]) -> None:
@@ -96,6 +97,7 @@ def test_build_by_build_is_as_all_at_once(steps: list[tuple[dict[str, Any], int,
     assert ticks(house, now - 20 * DAY)[-1:] == [tick for tick in wanted if tick < utc("2027-02-01")][-1:], "back again"
 
 
+@pytest.mark.slow
 def test_a_schedule_changed_between_two_nights_makes_no_tick_missed(tmp_path: Path) -> None:
     """09:00 became 15:00 at some time of the day; the nightly poll sees both only afterwards."""
     harness = LoadHarness(tmp_path)

@@ -26,6 +26,7 @@ def test_names_are_read_by_people(name: str, read: str) -> None:
     assert label(name) == read
 
 
+@pytest.mark.slow
 def test_the_layer_and_the_bundle_say_the_same_of_each_metric(tmp_path: Path) -> None:
     tables = yaml.safe_load(semantic_layer(load_models()))["tables"]
     files = bundle(load_models(), tmp_path / "recoup.duckdb")

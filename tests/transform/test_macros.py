@@ -14,6 +14,7 @@ def counts(dice: random.Random) -> tuple[int, int]:
     return dice.choice([0, n, dice.randint(0, n)]), n
 
 
+@pytest.mark.slow
 def test_newcombe_is_made_of_the_two_score_intervals() -> None:
     dice = random.Random(1)
     cases = [(*counts(dice), *counts(dice), z) for z in (Z, 3.0) for _ in range(300)]
@@ -34,6 +35,7 @@ def test_newcombe_gives_the_published_example() -> None:
     assert scalar("core.newcombe_low(0, 0, 1, 2, 1.96)") is None
 
 
+@pytest.mark.slow
 def test_wilson_bounds_at_any_z_are_the_known_ones_at_95_percent() -> None:
     dice = random.Random(2)
     cases = [counts(dice) for _ in range(300)]
@@ -51,6 +53,7 @@ def test_students_quantile_leaves_two_and_a_half_percent_above(df: float) -> Non
     assert student_tail(quantile, df) == pytest.approx(0.025, rel=2e-3)
 
 
+@pytest.mark.slow
 def test_division_of_money_is_exact_to_its_last_digit() -> None:
     dice = random.Random(3)
     sizes = [10 ** dice.randint(0, 26) for _ in range(300)]

@@ -116,6 +116,7 @@ def _unit(column: str) -> str:
     return "usd" if "_usd" in column else "cents"
 
 
+@pytest.mark.slow
 def test_dollars_are_the_cents_beside_them() -> None:
     """In every mart that has both, for amounts with more digits than dollars keep."""
     house = WarehouseBuilder().task(account_id="a")
@@ -179,6 +180,7 @@ def test_wilson_bounds_are_where_the_score_test_just_rejects(
         assert (high - k / n) == pytest.approx(z * sqrt(high * (1 - high) / n), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_wilson_bounds_at_the_edges() -> None:
     assert bounds(0, 0) == (None, None)
     assert bounds(0, 7)[0] == 0.0
@@ -200,6 +202,7 @@ TICKS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(runs=RUNS, ticks=TICKS, change=INSTANTS, seen=st.tuples(INSTANTS, INSTANTS).map(sorted))
 def test_daily_marts_hold_every_run_every_cent_and_every_missing_run(

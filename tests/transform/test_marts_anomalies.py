@@ -65,6 +65,7 @@ def two_months() -> WarehouseBuilder:
 VERDICTS = "date_diff('day', date, date '2026-08-20'), failure_verdict, spend_verdict, run_count_verdict"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task_id", ANOMALIES)
 def test_only_days_that_stand_out_are_anomalies(two_months: WarehouseBuilder, task_id: str) -> None:
     sql = f"select {VERDICTS} from marts.anomalies where is_anomaly and task_id = ? order by date desc"

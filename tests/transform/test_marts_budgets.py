@@ -12,6 +12,7 @@ from tests.support.statistics_helpers import Z
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, add_runs, built
 
 
+@pytest.mark.slow
 def test_the_forecast_is_spend_plus_remaining_ticks_at_their_mean_cost() -> None:
     """Hourly and daily to the end of August: 275 and 11 ticks after 20 August, 12:00."""
     dice = random.Random(11)
@@ -45,6 +46,7 @@ def test_the_forecast_is_spend_plus_remaining_ticks_at_their_mean_cost() -> None
     assert float(high - forecast) == pytest.approx(Z * sqrt(spread) / 100, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_closed_months_do_not_change_when_a_task_moves() -> None:
     """To another account and artist, in the middle of August; the rest of August is then the new owner's."""
     house = WarehouseBuilder().task(account_id="seller", artist_account_id="one", artist_name="One")

@@ -72,6 +72,7 @@ def changes() -> WarehouseBuilder:
     return built(house, "task_changes")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [name for name, (_, _, verdicts) in CHANGES.items() if verdicts])
 def test_a_difference_counts_only_when_it_is_more_than_noise(changes: WarehouseBuilder, case: str) -> None:
     verdicts = changes.query(

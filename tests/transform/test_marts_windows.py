@@ -57,6 +57,7 @@ def by_chance() -> Chance:
     return built(house, *RATES, "cost_per_success", "run_durations", "retry_stats"), runs
 
 
+@pytest.mark.slow
 def test_marts_over_windows_agree_with_counting_by_hand(by_chance: Chance) -> None:
     house, runs = by_chance
     for days in (1, 7, 30, 90):
@@ -118,6 +119,7 @@ def _compare_retries(house: WarehouseBuilder, days: int, by_task: dict[str | Non
     assert set(shown) == expected
 
 
+@pytest.mark.slow
 def test_both_marts_on_coverage_say_the_same() -> None:
     house, _ = random_house(3)
     house.task("gone", deleted_at="2026-08-19T00:00:00Z", schedule_id="s").task(

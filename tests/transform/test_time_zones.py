@@ -91,6 +91,7 @@ def test_macros_and_defaults_do_not_either(house: WarehouseBuilder) -> None:
     assert house.query("select column_default from duckdb_columns() where column_default is not null") == []
 
 
+@pytest.mark.slow
 def test_days_are_those_of_the_zone_and_follow_it() -> None:
     house = WarehouseBuilder().task().run("r", created_at="2026-08-18T15:30:00Z")
     house.gap("2026-08-18T14:59:59Z", "2026-08-18T15:00:00Z")
@@ -108,6 +109,7 @@ def test_days_are_those_of_the_zone_and_follow_it() -> None:
     assert house.query(days)[-1] == ("2026-08-19",)
 
 
+@pytest.mark.slow
 def test_a_day_of_changed_clocks() -> None:
     house = WarehouseBuilder().task()
     for number, at in enumerate(
