@@ -46,6 +46,12 @@ def write_whole(
         sync(path.parent)
 
 
+def create_whole(path: Path, mode: int = PRIVATE_FILE_MODE) -> None:
+    """Make an empty file, its name on disk before this returns. Raises FileExistsError."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
+    sync(path.parent)
+
+
 def append_whole(path: Path, content: bytes) -> None:
     """Add `content` to the end of a file, on disk before it returns; after an error the file is as it was."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)

@@ -135,7 +135,7 @@ def test_a_damaged_body_is_named_and_nothing_is_made(house: Lived, tmp_path: Pat
     archive = Archive(house.world.settings.layout.archive)
     record = archive.poll(archive.poll_ids()[0])
     assert record
-    path = archive.bodies.path(record.responses[0].body_hash)
+    path = archive.bodies.path(record.responses[0])
     sound = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(sound[:20] + b"?????" + sound[25:])

@@ -26,6 +26,15 @@ class PollStart(msgspec.Struct, frozen=True, tag_field="event", tag="started"):
     accept_deletions: bool = False
 
 
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Where a body stands: the pack, the entry in it (offset, length), and which of the entry's bodies it is."""
+
+    pack: str
+    offset: int
+    length: int
+    index: int
+
+
 class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     """One archived response: which request, when, and the hash that names its body."""
 
@@ -40,8 +49,10 @@ class Stored(msgspec.Struct, frozen=True, tag_field="event", tag="response"):
     size: int
     body_hash: str
     server_at: datetime | None = None
-    # The SHA-256 of the body as it is packed; older ledgers have none.
+    # The SHA-256 of the body as it is packed, or of its entry in a pack; older ledgers have none.
     packed_hash: str = ""
+    # None of an empty body, and of one that has a file of its own, as all had before.
+    place: Place | None = None
 
     @property
     def observed_at(self) -> datetime:

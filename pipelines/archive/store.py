@@ -6,7 +6,6 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 import os
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import msgspec
 
 from pipelines.archive.bodies import Bodies
 from pipelines.archive.chain import Chain
+from pipelines.archive.pack_writer import PackWriter
 from pipelines.archive.poll_record import (
     Event,
     PollEnd,
@@ -28,7 +28,6 @@ from pipelines.atomic_write import append_whole
 from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 from pipelines.recoup.endpoints import NoAnswer, Response
 
-SIDE_BY_SIDE = 8
 _POLL_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-\d{2,}")
 
 
@@ -38,6 +37,7 @@ class PollWriter:
     def __init__(self, archive: "Archive", path: Path, start: PollStart) -> None:
         self._archive = archive
         self._path = path
+        self._packs = PackWriter(archive.bodies.packs, start.poll_id)
         self.record = PollRecord(start)
         self._append(start)
 
@@ -51,9 +51,8 @@ class PollWriter:
         return self.add_all([response])[0]
 
     def add_all(self, answers: Sequence[Response]) -> list[Stored]:
-        """Archive several bodies side by side (syncing waits for the disk), then write their ledger lines at once."""
-        with ThreadPoolExecutor(min(SIDE_BY_SIDE, max(1, len(answers)))) as pool:
-            kept = list(pool.map(lambda answer: self._archive.bodies.keep(answer.body), answers))
+        """Archive several bodies, synced once, then write their ledger lines at once."""
+        kept = self._packs.keep(answers)
         first = self.record.next_number
         stored = [
             Stored(
@@ -66,9 +65,10 @@ class PollWriter:
                 received_at=answer.received_at,
                 tries=answer.tries,
                 size=len(answer.body),
-                body_hash=body.name,
+                body_hash=body.body_hash,
                 server_at=answer.server_at,
                 packed_hash=body.packed_hash,
+                place=body.place,
             )
             for number, (answer, body) in enumerate(zip(answers, kept, strict=True), start=first)
         ]
@@ -108,8 +108,9 @@ class PollWriter:
 
 
 class Archive:
-    """The folder `archive/`: `bodies/<aa>/<hash>.zst`, `polls/<year-month>/<poll_id>.ndjson` and `chain.ndjson`.
+    """The folder `archive/`: `packs/<year-month>/<name>.pack`, `polls/<year-month>/<poll_id>.ndjson` and `chain.ndjson`.
 
+    Bodies of polls before there were packs lie in `bodies/<aa>/<hash>.zst`.
     Ledgers in `set_aside/` are kept and not loaded: a clock that was ahead has stamped them.
     """
 

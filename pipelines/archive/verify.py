@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
+from pipelines.archive.bodies import Bodies
 from pipelines.archive.chain import Head, Link, Links, line_digits, line_hash, told_lines
-from pipelines.archive.poll_record import bytes_of, damaged, read_ledger
+from pipelines.archive.poll_record import Place, bytes_of, damaged, read_ledger
 from pipelines.archive.store import Archive
 from pipelines.errors import ArchiveDamaged
 from pipelines.progress import Progress
@@ -28,6 +29,7 @@ class Known:
     heads: Mapping[str, Head] = field(default_factory=dict)
 
 
+_Body = tuple[str, str, Place | None]
 NOTHING = Known()
 MOST_TOLD = 3
 _WORDS = {"replace": "was altered", "delete": "was taken out", "insert": "was added"}
@@ -73,10 +75,12 @@ def verify(archive: Archive, known: Known = NOTHING, progress: Progress | None =
     _tell_unchained(found, links, poll_ids)
     ledgers = {poll_id: archive.aside_ledger(poll_id) for poll_id in aside}
     ledgers |= {poll_id: archive.ledger(poll_id) for poll_id in poll_ids}
-    sound: set[tuple[str, str]] = set()
+    sound: set[_Body] = set()
+    # Afresh, so that nothing is believed that was read before.
+    bodies = Bodies(archive.root)
     for done, (poll_id, path) in enumerate(ledgers.items(), start=1):
         had_ended = known.ended.get(poll_id, False)
-        faults = _of_poll(archive, path, links.by_poll.get(poll_id), sound, had_ended=had_ended)
+        faults = _of_poll(bodies, path, links.by_poll.get(poll_id), sound, had_ended=had_ended)
         found.damages += [Damage(poll_id, error) for error in faults]
         if progress:
             progress("verifying the archive", done, len(ledgers))
@@ -99,7 +103,7 @@ def _tell_unchained(found: Verdict, links: Links, poll_ids: list[str]) -> None:
 
 
 def _of_poll(
-    archive: Archive, path: Path, link: Link | None, sound: set[tuple[str, str]], *, had_ended: bool
+    bodies: Bodies, path: Path, link: Link | None, sound: set[_Body], *, had_ended: bool
 ) -> Iterator[ArchiveDamaged]:
     """Yield what is wrong with a ledger or, when nothing is, with the bodies that it names."""
     try:
@@ -112,10 +116,10 @@ def _of_poll(
         yield error
         return
     for stored in record.responses if record else ():
-        body = (stored.body_hash, stored.packed_hash)
+        body = (stored.body_hash, stored.packed_hash, stored.place)
         try:
             if body not in sound:
-                archive.bodies.check(stored)
+                bodies.check(stored)
         except ArchiveDamaged as error:
             yield error
         else:

@@ -77,7 +77,7 @@ def _in_poll(
         for run_id in near:
             position = _position(body, stored, run_id, wanted[run_id])
             if position is not None:
-                file = archive.bodies.path(stored.body_hash)
+                file = archive.bodies.path(stored)
                 yield run_id, Told(poll_id, stored.number, file, position, stored.body_hash, line)
 
 

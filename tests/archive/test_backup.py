@@ -18,6 +18,7 @@ from pipelines.errors import BadSettings
 from pipelines.incidents.ledger import open_ledger
 from pipelines.load.rebuild import rebuild
 from pipelines.paths import Layout
+from tests.support.archives import packs
 from tests.support.polled_world import PolledWorld, core_rows
 
 
@@ -68,11 +69,12 @@ def test_only_what_is_new_is_copied(world: PolledWorld, copy: Layout, monkeypatc
     assert copy_warehouse(world.settings.layout, copy) == Copied(0, 2)
     world.poll(8.5)
     known = files(copy)
-    chain = known.pop("archive/chain.ndjson")
+    grown = {name: known.pop(name) for name in list(known) if name.endswith((".pack", "chain.ndjson"))}
     assert copy_warehouse(world.settings.layout, copy) == Copied(1, 3)
     now = files(copy)
     assert {name: content for name, content in now.items() if name in known} == known
-    assert now["archive/chain.ndjson"].startswith(chain)
+    assert len(grown) == 2
+    assert all(now[name].startswith(content) and now[name] != content for name, content in grown.items())
     assert len(now["archive/chain.ndjson"].splitlines()) == 3
 
 
@@ -136,14 +138,34 @@ def test_a_copy_that_is_killed_holds_whole_polls_and_the_next_one_goes_on(
 
 
 def test_a_damaged_body_costs_its_own_poll(world: PolledWorld, copy: Layout) -> None:
-    bodies = sorted((world.settings.layout.archive / "bodies").rglob("*.zst"), key=lambda path: path.stat().st_mtime)
-    bodies[0].write_bytes(b"x")
+    [pack] = packs(Archive(world.settings.layout.archive))
+    sound = pack.read_bytes()
+    pack.write_bytes(sound[:-40] + bytes([sound[-40] ^ 1]) + sound[-39:])
     copied = copy_warehouse(world.settings.layout, copy)
     assert copied.poll_count == 1
     assert len(copied.damaged) == 1
-    assert str(bodies[0]) in copied.damaged[0]
+    assert str(pack) in copied.damaged[0]
     [missing] = verify(Archive(copy.archive)).damages
     assert "it is missing" in str(missing.error)
+    pack.write_bytes(sound)
+    assert copy_warehouse(world.settings.layout, copy) == Copied(1, 2)
+    assert verify(Archive(copy.archive)).damages == []
+
+
+def test_a_pack_of_the_copy_that_is_cut_or_damaged_is_put_right(world: PolledWorld, copy: Layout) -> None:
+    """A kill leaves a part of it; and what was copied before is compared, since new polls are made of it too."""
+    copy_warehouse(world.settings.layout, copy)
+    before = max((copy.archive / "polls").rglob("*.ndjson"))
+    world.poll(8.5)
+    [given], [kept] = packs(Archive(world.settings.layout.archive)), packs(Archive(copy.archive))
+    whole = given.read_bytes()
+    for content in (whole[: kept.stat().st_size + 50], whole[:-1], b"x" * 30):
+        kept.write_bytes(content)
+        assert copy_warehouse(world.settings.layout, copy) == Copied(1, 3)
+        assert kept.read_bytes() == whole
+        newest = max((copy.archive / "polls").rglob("*.ndjson"))
+        assert newest != before
+        newest.unlink()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from pipelines.archive import chain
 from pipelines.archive.chain import Head
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import Known, verify
-from tests.support.archives import POLLS, bodies, change_lines, faults, fill, ledgers, lines_of, swap
+from tests.support.archives import POLLS, as_before_packs, bodies, change_lines, faults, fill, ledgers, lines_of, swap
 from tests.support.simulator_helpers import PART
 
 MANY_BODIES = int(10_000 * PART)
@@ -73,6 +73,8 @@ def test_a_poll_that_is_gone_and_ledgers_that_changed_places_are_named(archive: 
 
 
 def test_a_body_that_is_altered_gone_or_another_is_named(archive: Archive) -> None:
+    """Of polls before there were packs; of packs, test_packs.py."""
+    as_before_packs(archive)
     first, second, third, fourth, fifth, *_ = bodies(archive)
     swap(first, second)
     third.unlink()
@@ -88,7 +90,7 @@ def test_a_body_that_is_altered_gone_or_another_is_named(archive: Archive) -> No
 @pytest.mark.slow
 def test_one_byte_of_any_of_many_bodies_is_found(tmp_path: Path) -> None:
     """First each alone in some of them, then one in every one at once."""
-    archive, dice = fill(Archive(tmp_path / "archive"), MANY_BODIES // 100, 100), random.Random(7)
+    archive, dice = as_before_packs(fill(Archive(tmp_path / "archive"), MANY_BODIES // 100, 100)), random.Random(7)
     every = bodies(archive)
     assert verify(archive).body_count == len(every) == MANY_BODIES
     for path in dice.sample(every, 3):

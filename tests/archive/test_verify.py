@@ -1,7 +1,7 @@
 """Damage in the archive is found and named; no rebuild loses a poll unless told to, and no poll is stopped by a file."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipelines.ingest.poll import poll
 from pipelines.load.rebuild import rebuild
 from pipelines.settings import Settings
 from tests.cli.conftest import run as command
+from tests.support.archives import as_before_packs
 from tests.support.bodies import NOON, body, run, task
 
 HOUR = timedelta(hours=1)
@@ -51,8 +52,7 @@ def bodies_of(settings: Settings, number: int = 1) -> Path:
     archive = archive_of(settings)
     record = archive.poll(archive.poll_ids()[number])
     assert record is not None
-    [path] = settings.layout.archive.glob(f"bodies/*/{record.responses[0].body_hash}.zst")
-    return path
+    return archive.bodies.path(record.responses[0])
 
 
 def runs(settings: Settings) -> list[str]:
@@ -89,7 +89,11 @@ def it_is_that_of_another_poll(settings: Settings) -> Path:
 
 
 def a_byte_of_a_body_is_flipped(settings: Settings) -> Path:
-    flip(bodies_of(settings))
+    archive = archive_of(settings)
+    record = archive.poll(archive.poll_ids()[1])
+    assert record is not None
+    place = record.responses[0].place
+    flip(bodies_of(settings), place.offset + place.length - 3 if place else -3)
     return bodies_of(settings)
 
 
@@ -121,6 +125,10 @@ FOUND_BY_READING = [
     it_goes_on_after_its_end,
     it_is_that_of_another_poll,
     a_byte_of_a_body_is_flipped,
+]
+# Of polls before there were packs.
+FOUND_BY_READING_FILES = [
+    a_byte_of_a_body_is_flipped,
     a_body_is_another,
     a_body_is_empty,
     a_body_is_gone,
@@ -134,9 +142,15 @@ def test_a_sound_archive_is_said_to_be_sound(settings: Settings) -> None:
 
 @pytest.mark.slow
 def test_every_kind_of_damage_names_its_file(settings: Settings) -> None:
+    each_is_found(settings, FOUND_BY_READING)
+    as_before_packs(archive_of(settings))
+    each_is_found(settings, FOUND_BY_READING_FILES)
+
+
+def each_is_found(settings: Settings, damages: Sequence[Callable[[Settings], Path]]) -> None:
     kept = {path: path.read_bytes() for path in settings.layout.archive.rglob("*") if path.is_file()}
     second = archive_of(settings).poll_ids()[1]
-    for damage in FOUND_BY_READING:
+    for damage in damages:
         path = damage(settings)
         found = verify(archive_of(settings)).damages
         assert [(each.poll_id, str(path) in str(each.error)) for each in found] == [(second, True)], damage.__name__

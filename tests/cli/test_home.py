@@ -20,7 +20,7 @@ from tests.cli.conftest import BODY_TIME, run, save_body
 READING = {
     "query": ["select 1"], "summary": [], "incidents": [], "metrics": [], "report": [], "digest": [],
     "export": ["--out", "exported"], "backup": ["safe"], "serve": [], "mcp": [], "build": [],
-    "explain": ["marts.task_health"], "publish": [], "rebuild": [], "lake": [], "verify": [],
+    "explain": ["marts.task_health"], "publish": [], "rebuild": [], "lake": [], "verify": [], "answer": ["first", "1"],
 }  # fmt: skip
 MAKING = {"poll", "nightly", "demo", "dev", "restore"}
 NEEDING_NONE = {"describe", "doctor", "simulate"}

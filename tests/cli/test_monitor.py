@@ -98,7 +98,7 @@ def test_polls_tell_the_sizes_of_the_last_night(published: Path, monkeypatch: py
     file, settings = Path("metrics/recoup.prom"), Settings.load()
     note_night(settings, fixed(NOON), Night())
     night = samples(file.read_text())["size_bytes", "archive"]
-    (published / "archive" / "bodies" / "more.zst").write_bytes(b"x" * 1000)
+    (published / "archive" / "packs" / "more.pack").write_bytes(b"x" * 1000)
     note_poll(settings, fixed(NOON + timedelta(minutes=5)))
     assert samples(file.read_text())["size_bytes", "archive"] == night
     note_night(settings, fixed(NOON + timedelta(days=1)), Night())

@@ -35,6 +35,17 @@ def test_what_is_sound_is_said_with_the_head_to_note(layout: Layout, capsys: pyt
     assert run(["verify", "--head", "3"]) == 2
 
 
+def test_an_answer_is_written_out_as_it_came(layout: Layout, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    archive = Archive(layout.archive)
+    [poll_id, *_] = archive.poll_ids()
+    record = archive.poll(poll_id)
+    assert record
+    assert run(["answer", poll_id, "1"]) == 0
+    assert capfdbinary.readouterr().out == archive.body(record.responses[0])
+    assert run(["answer", poll_id, "9"]) == run(["answer", "../chain", "1"]) == 2
+    assert b"the archive has no answer 9 of a poll" in capfdbinary.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_chain_that_was_cut_behind_what_readers_have_is_found(
     layout: Layout, capsys: pytest.CaptureFixture[str]

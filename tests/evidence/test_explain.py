@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
 
 from pipelines.archive.store import Archive
 from pipelines.cli import main as cli
@@ -17,7 +16,7 @@ from pipelines.database.connection import Connection, open_published
 from pipelines.database.sql_text import Row, rows
 from pipelines.errors import ArchiveDamaged, RecoupError
 from pipelines.evidence.cell import Cell, find_cell
-from pipelines.evidence.told import where_told
+from pipelines.evidence.told import Told, where_told
 from pipelines.nightly import check_and_publish
 from pipelines.paths import Layout
 from pipelines.transform.load_models import load_models
@@ -80,13 +79,21 @@ def test_each_run_stands_in_the_archive_where_it_is_said_to(con: Connection, lay
     assert set(told) == {run["run_id"] for run in runs}
     for run in runs:
         one = told[run["run_id"]]
-        body = zstandard.ZstdDecompressor().decompress(one.file.read_bytes())
+        body = answered(archive, one)
         assert body[one.position :].startswith(run["run_id"].encode())
         around = body[max(one.position - 800, 0) : one.position + 800]
         assert f"{run['updated_at']:%Y-%m-%dT%H:%M:%S}".encode() in around
         earlier = [poll for poll in archive.poll_ids() if poll < one.poll_id]
         assert not any(_tells(archive, poll, run) for poll in earlier)
     assert any(_holds(archive, told[run["run_id"]].poll_id, run) for run in runs)
+
+
+def answered(archive: Archive, told: Told) -> bytes:
+    record = archive.poll(told.poll_id)
+    assert record
+    [stored] = [stored for stored in record.responses if stored.number == told.answer]
+    assert told.file == archive.bodies.path(stored)
+    return archive.body(stored)
 
 
 def _holds(archive: Archive, before: str, run: Row) -> bool:

@@ -20,7 +20,7 @@ from tests.support.bodies import NOON, run, task
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from pipelines.archive import store
+    from pipelines.archive import pack_writer, store
     from pipelines.load import session
     from pipelines.ingest import poll as polling
     from pipelines.clock import fixed, parse_instant
@@ -31,14 +31,19 @@ KILLED = """
 
     where = sys.argv[1]
     owner, name = {
-        "after the body, before its ledger line": (store.Bodies, "keep"),
+        "inside a body": (pack_writer, "append_whole"),
+        "after the body, before its ledger line": (store.PackWriter, "keep"),
         "before the end of the ledger": (store.PollWriter, "finish"),
         "after the ledger, before its chain": (store.Chain, "seal"),
         "after the ledger, before the merge": (session.LoadSession, "commit"),
         "inside the transaction": (session, "write_poll"),
     }[where]
-    keep = store.Bodies.keep
-    setattr(owner, name, (lambda self, body: (keep(self, body), die())) if name == "keep" else die)
+    keep, append = store.PackWriter.keep, pack_writer.append_whole
+    dying = {
+        "keep": lambda self, answers: (keep(self, answers), die()),
+        "append_whole": lambda path, content: (append(path, content[:-40]), die()),
+    }
+    setattr(owner, name, dying.get(name, die))
     polling.poll(
         Settings.load(warehouse_dir=Path(sys.argv[2]), privacy_key="k"),
         clock=fixed(parse_instant(sys.argv[3])), load_files=[Path(sys.argv[4])],
@@ -47,7 +52,7 @@ KILLED = """
 
 
 KILLS = {
-    "after the body, before its ledger line": False, "before the end of the ledger": False,
+    "inside a body": False, "after the body, before its ledger line": False, "before the end of the ledger": False,
     "after the ledger, before its chain": True, "after the ledger, before the merge": True, "inside the transaction": True,
 }  # fmt: skip
 

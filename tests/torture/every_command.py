@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pipelines.archive.store import Archive
 from pipelines.paths import Layout
 from pipelines.simulator import Simulator
 from tests.support.simulator_helpers import KEY, TASK
@@ -69,7 +70,7 @@ class Yard:
             "report": [], "digest": [], "describe": ["core.runs"], "lake": [],
             "explain": ["marts.task_health", f"task_id={TASK}"],
             "simulate": ["--port", "0"], "dev": ["--port", port], "serve": ["--port", port], "mcp": [],
-            "verify": [],
+            "verify": [], "answer": [Archive(self.layout.archive).poll_ids()[0], "1"],
         }  # fmt: skip
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""The commands of evidence: explain says where a number comes from, verify whether the archive is what was written.
+"""The commands of evidence: explain says where a number comes from, answer shows that, verify whether it is as it came.
 
 What stands behind a row is found in evidence/, what is wrong with a file in archive/verify.py.
 """
@@ -34,8 +34,9 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
       recoup-warehouse explain marts.failed_runs run_id=run_1 --json
 
     `model=` with nothing behind it asks for null. Each run names the answer that first told its state as it stands: the
-    poll, the file in the archive, the byte at which its id stands, the hash, and the line of the archive's chain that
-    seals the poll. `verify` says whether the archive is what was written. Prompts, payloads and outputs are not shown.
+    poll, the number of the answer (`answer` prints it), the byte at which its id stands there, the file, the hash, and
+    the line of the archive's chain that seals the poll. `verify` says whether the archive is what was written.
+    Prompts, payloads and outputs are not shown.
     """
     from pipelines.archive.store import Archive
     from pipelines.console.progress import working
@@ -50,6 +51,29 @@ def explain(table: str, values: Sequence[str], as_json: bool) -> None:
     with working("searching the archive") as steps:
         told = where_told(Archive(layout.archive), cell.runs, steps.count)
     (_print_json if as_json else _print_text)(cell, told, layout.archive, sys.stdout)
+
+
+@click.command()
+@click.argument("poll_id")
+@click.argument("number", type=int)
+def answer(poll_id: str, number: int) -> None:
+    """Write one archived answer to standard output, byte for byte as it was received. It holds everything in clear.
+
+    \b
+    Example:
+      recoup-warehouse answer 20261120T031500.000000Z-01 1 > answer.json
+
+    POLL_ID and NUMBER are those that `explain` shows.
+    """
+    from pipelines.archive.store import Archive
+    from pipelines.errors import BadSettings
+
+    archive = Archive(settings_of_a_warehouse().layout.archive)
+    record = archive.poll(poll_id) if archive.ledger(poll_id).is_file() else None
+    found = [stored for stored in record.responses if stored.number == number] if record else []
+    if not found:
+        raise BadSettings(f"the archive has no answer {number} of a poll {poll_id}; `explain` shows both")
+    sys.stdout.buffer.write(archive.body(found[0]))
 
 
 @click.command()
@@ -129,7 +153,17 @@ def _print_text(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
     runs = _evidence(cell, told, archive)
     out.write(f"\n{count(len(runs), 'run')}, as the archive first told the state\n")
     if runs:
-        shown = ("run_id", "outcome", "is_counted", "total_cents", "updated_at", "file", "position", "chain_line")
+        shown = (
+            "run_id",
+            "outcome",
+            "is_counted",
+            "total_cents",
+            "updated_at",
+            "poll_id",
+            "answer",
+            "position",
+            "chain_line",
+        )
         table([{name: run[name] for name in shown} for run in runs])
     untold = [run["run_id"] for run in runs if run["file"] is None]
     if untold:
@@ -153,4 +187,4 @@ def _print_json(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
     out.write(msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(everything).decode() + "\n")
 
 
-COMMANDS = (explain, verify)
+COMMANDS = (explain, answer, verify)
