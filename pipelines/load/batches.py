@@ -4,8 +4,9 @@ Which responses, and on which session, belongs to stage.py; what cannot be read 
 live only in scratch files and in `stage`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -43,7 +44,8 @@ class Staged:
 
     object_count: int = 0
     rejects: list[tuple[int, Reject]] = field(default_factory=list)
-    unknown_keys: dict[str, str] = field(default_factory=dict)
+    # By path: the first response with the key, and the type that it has there.
+    unknown_keys: dict[str, tuple[int, str]] = field(default_factory=dict)
     answers: list[TaskAnswer] = field(default_factory=list)
     unreadable: dict[int, BadPayload] = field(default_factory=dict)
     waiting: list["Batch"] = field(default_factory=list)
@@ -57,16 +59,21 @@ class Staged:
     def note(self, number: int, gated: Gated) -> None:
         """Note what the gate did not let pass, and what it does not know."""
         self.rejects += [(number, reject) for reject in gated.rejects]
-        self.unknown_keys = gated.unknown_keys | self.unknown_keys  # of a path, the first type counts
+        self._know({path: (number, json_type) for path, json_type in gated.unknown_keys.items()})
 
     def add(self, other: "Staged") -> None:
-        """Take in what another part found."""
+        """Take in what another reader found."""
         self.waiting += other.waiting
         self.object_count += other.object_count
-        self.rejects += other.rejects
-        self.unknown_keys = other.unknown_keys | self.unknown_keys
-        self.answers += other.answers
+        self.rejects = sorted(self.rejects + other.rejects, key=lambda each: each[0])
+        self._know(other.unknown_keys)
+        self.answers = sorted(self.answers + other.answers, key=lambda each: each.number)
         self.unreadable |= other.unreadable
+
+    def _know(self, unknown_keys: Mapping[str, tuple[int, str]]) -> None:
+        for path, told in unknown_keys.items():
+            if path not in self.unknown_keys or told[0] < self.unknown_keys[path][0]:
+                self.unknown_keys[path] = told
 
 
 @dataclass(slots=True)
@@ -93,14 +100,17 @@ class BatchReader:
         for leftover in scratch.glob("*.ndjson"):
             leftover.unlink()  # of a load that was killed
 
-    def batches(self, responses: Sequence[Stored], found: Staged) -> Iterator[Batch]:
+    def batches(self, responses: Iterable[Stored], found: Staged) -> Iterator[Batch]:
         """Write the objects of responses of one kind into batches; an unchanged task waits for `read_unchanged`."""
-        path = self._scratch / f"batch-{responses[0].number}.ndjson"
-        lines = self._lines(responses, found)
-        while batch := write_batch(Batch(path, responses[0].kind), lines):
+        responses = iter(responses)
+        if (first := next(responses, None)) is None:
+            return
+        path = self._scratch / f"batch-{first.number}.ndjson"
+        lines = self._lines(chain([first], responses), found)
+        while batch := write_batch(Batch(path, first.kind), lines):
             yield batch
 
-    def _lines(self, responses: Sequence[Stored], found: Staged) -> Iterator[bytes]:
+    def _lines(self, responses: Iterable[Stored], found: Staged) -> Iterator[bytes]:
         for stored in responses:
             try:
                 yield from (

@@ -129,7 +129,7 @@ def write_poll(con: Connection, record: PollRecord, summary: PollSummary, found:
     insert_rows(con, "core.responses", _response_rows(record))
     if found.rejects:
         con.execute("insert into core.quarantine by name select ? as poll_id, * from stage.rejects", [record.poll_id])
-    for path, json_type in sorted(found.unknown_keys.items()):
+    for path, (_, json_type) in sorted(found.unknown_keys.items()):
         _note_schema_change(con, record, path, json_type)
 
 

@@ -1,13 +1,13 @@
-"""Staging one poll: its responses, in parts of bounded size, side by side, into the typed tables of `stage`.
+"""Staging one poll: its responses, in batches of bounded size, side by side, into the typed tables of `stage`.
 
-How one part is read belongs to batches.py, merging into core to session.py.
+How a batch is read belongs to batches.py, merging into core to session.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 
 from pipelines.archive.body_index import BodyIndex
 from pipelines.archive.poll_record import Stored
@@ -52,22 +52,21 @@ class Stager:
         self._index.save()
 
     def _stage(self, responses: Iterable[Stored]) -> None:
-        parts = _parts(responses)
-        first = list(islice(parts, SIDE_BY_SIDE))
-        if len(first) == SIDE_BY_SIDE:
-            self._stage_side_by_side(chain(first, parts))
+        responses = iter(responses)
+        first, is_all = _first(responses)
+        if is_all:
+            self.found.add(self._read(self._con, first, may_wait=False))
         else:
-            for part in first:
-                self.found.add(self._read(self._con, part, may_wait=False))
+            self._stage_side_by_side(chain(first, responses))
         if self.found.waiting:
             self.memory.give_back()
             self._read_waiting()
             self.memory.spare()
 
-    def _read(self, con: Connection, part: list[Stored], *, may_wait: bool) -> Staged:
+    def _read(self, con: Connection, responses: Iterable[Stored], *, may_wait: bool) -> Staged:
         found = Staged()
         taker = BatchTaker(con, found, may_wait)
-        for batch in self._reader.batches(part, found):
+        for batch in self._reader.batches(responses, found):
             taker.take(batch)
         return found
 
@@ -77,25 +76,16 @@ class Stager:
         for batch in waiting:
             BatchTaker(self._con, self.found, may_wait=False).take(batch)
 
-    def _stage_side_by_side(self, parts: Iterable[list[Stored]]) -> None:
+    def _stage_side_by_side(self, responses: Iterator[Stored]) -> None:
+        """Let each session take answer after answer, so that what few of them changed is read as one batch."""
         sessions = [self._con, *(self._connect() for _ in range(SIDE_BY_SIDE - 1))]
         # These threads are the parallelism: DuckDB's own beside them only get into each other's way.
         self._con.execute("set threads = 1")
         self.memory.spare()
-        idle: SimpleQueue[Connection] = SimpleQueue()
-        for session in sessions:
-            idle.put(session)
-
-        def work(part: list[Stored]) -> Staged:
-            session = idle.get()
-            try:
-                return self._read(session, part, may_wait=True)
-            finally:
-                idle.put(session)
-
+        shared = _Shared(responses)
         try:
             with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
-                for found in threads.map(work, parts):
+                for found in threads.map(lambda session: self._read(session, shared, may_wait=True), sessions):
                     self.found.add(found)
         finally:
             for session in sessions[1:]:
@@ -113,13 +103,28 @@ def _tasks(responses: Iterable[Stored], runs: list[Stored]) -> Iterator[Stored]:
             runs.append(stored)
 
 
-def _parts(responses: Iterable[Stored]) -> Iterator[list[Stored]]:
-    """Yield answers in parts of about BATCH_BYTES."""
-    part: list[Stored] = []
-    for stored in responses:
-        part.append(stored)
-        if sum(each.size for each in part) >= BATCH_BYTES:
-            yield part
-            part = []
-    if part:
-        yield part
+def _first(responses: Iterator[Stored]) -> tuple[list[Stored], bool]:
+    """Take answers of BATCH_BYTES and one more; say whether there were no more than those bytes."""
+    first, size = list[Stored](), 0
+    while stored := next(responses, None):
+        first.append(stored)
+        if size >= BATCH_BYTES:
+            return first, False
+        size += stored.size
+    return first, True
+
+
+class _Shared:
+    """Answers that several threads take from, each another one."""
+
+    def __init__(self, responses: Iterator[Stored]) -> None:
+        self._responses = responses
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[Stored]:
+        while stored := self._next():
+            yield stored
+
+    def _next(self) -> Stored | None:
+        with self._lock:
+            return next(self._responses, None)

@@ -10,11 +10,12 @@ import pytest
 from pipelines.archive.poll_record import PollRecord
 from pipelines.database import connection
 from pipelines.errors import BadSettings
-from pipelines.load import batches, stage
+from pipelines.load import apart, batches, stage
 from pipelines.load import memory as memory_module
 from pipelines.load import session as load_session
 from pipelines.load.session import LoadSession
 from pipelines.load.sql_steps import run_flatten
+from pipelines.recoup.careful import Reject
 from tests.support.bodies import NOON, LoadHarness, body, run, task
 
 HUGE_MEGABYTES = 24
@@ -50,6 +51,39 @@ def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monke
     beside = loaded(tmp_path / "beside", *bodies(7))
     assert beside.one("select count(*) from core.runs") == 21
     assert beside.dump() == in_turn.dump()
+
+
+def test_what_few_of_many_answers_changed_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning SQL for each answer would take longer than all else."""
+    read: list[int] = []
+
+    def counted(con: duckdb.DuckDBPyConnection, batch: batches.Batch) -> None:
+        read.append(batch.line_count)
+        batches.read_lines(con, batch)
+
+    harness = loaded(tmp_path, *(before := bodies(12)))
+    monkeypatch.setattr(stage, "BATCH_BYTES", 1)
+    monkeypatch.setattr(apart, "read_lines", counted)
+    after = [each.replace(b"Title of task_%d_1" % part, b"Another") for part, each in enumerate(before)]
+    row = harness.load(harness.archive_poll(NOON + timedelta(hours=1), *after))
+    assert (row.changed_task_count, row.unchanged_task_count, sum(read)) == (12, 24, 12)
+    assert len(read) <= stage.SIDE_BY_SIDE
+
+
+def test_what_is_found_does_not_depend_on_who_reads_first() -> None:
+    def found(number: int) -> batches.Staged:
+        one = batches.Staged(unknown_keys={"tasks.color": (number, f"TYPE {number}")})
+        one.answers.append(batches.TaskAnswer(number, None, 1))
+        one.rejects.append((number, Reject("tasks[0]", "task", None, None, "odd", "{}")))
+        return one
+
+    totals = []
+    for order in ((1, 2, 3), (3, 1, 2)):
+        totals.append(batches.Staged())
+        for number in order:
+            totals[-1].add(found(number))
+    assert totals[0] == totals[1]
+    assert totals[0].unknown_keys == {"tasks.color": (1, "TYPE 1")}
 
 
 @pytest.mark.slow
