@@ -52,6 +52,11 @@ class Layout:
         return self.work / "rebuild.duckdb"
 
     @property
+    def rebuild_basis_file(self) -> Path:
+        """What that database depends on beside the archive; the policy of privacy in its first line."""
+        return self.work / "rebuild.basis"
+
+    @property
     def lock_file(self) -> Path:
         """Held with flock by the one writer."""
         return self.work / "writer.lock"

@@ -40,19 +40,19 @@ class Warehouse:
     Who takes several takes `polling` first, then `publishing`, and `locked` last.
     """
 
-    def __init__(self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60) -> None:
+    def __init__(
+        self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60, policy: str = ""
+    ) -> None:
         self.layout = layout
         self._memory_limit = memory_limit
         self._lock_wait_seconds = lock_wait_seconds
+        self.policy = policy
 
     @classmethod
     def of(cls, settings: Settings) -> "Warehouse":
         """Return the warehouse that the settings name."""
-        return cls(
-            settings.layout,
-            memory_limit=settings.memory_limit,
-            lock_wait_seconds=settings.lock_wait_seconds,
-        )
+        policy, wait = ",".join(sorted(settings.privacy_keep)), settings.lock_wait_seconds
+        return cls(settings.layout, memory_limit=settings.memory_limit, lock_wait_seconds=wait, policy=policy)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -145,16 +145,21 @@ class Warehouse:
         }
 
     def _clean(self) -> None:
-        """Remove what killed writers left: it may hold values that a changed policy drops."""
-        work, fresh = self.layout.work, self.layout.rebuild_file
-        for leftover in (
-            fresh,
-            Path(f"{fresh}.wal"),
-            *work.glob(f"*{TEMPORARY}"),
-            *self.layout.scratch.glob("*.ndjson"),
-        ):
+        """Remove what killed writers left, which may hold values that a changed policy drops.
+
+        A rebuild under the policy of today stays, to be gone on with.
+        """
+        basis = self.layout.rebuild_basis_file
+        if not basis.is_file() or basis.read_bytes().partition(b"\n")[0] != self.policy.encode():
+            self.remove_rebuild()
+        for leftover in (*self.layout.work.glob(f"*{TEMPORARY}"), *self.layout.scratch.glob("*.ndjson")):
             leftover.unlink(missing_ok=True)
         shutil.rmtree(self.layout.scratch / SPILL, ignore_errors=True)
+
+    def remove_rebuild(self) -> None:
+        """Remove what a rebuild has made so far. The caller holds the lock."""
+        for leftover in (*self.layout.work.glob("rebuild.duckdb*"), self.layout.rebuild_basis_file):
+            leftover.unlink(missing_ok=True)
 
     @contextmanager
     def _holding(self, lock: Path, doing: str) -> Iterator[None]:

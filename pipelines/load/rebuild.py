@@ -3,7 +3,7 @@
 Nothing here fetches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
 from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import known_polls
+from pipelines.load.resume import loaded_before
 from pipelines.load.session import IsAlive, Loader, nobody
 from pipelines.paths import Layout
 from pipelines.progress import Progress
@@ -72,7 +73,8 @@ def rebuild_locked(
     """Do the work of `rebuild` for a caller that holds the lock and has the work file closed.
 
     A poll without an end is left out while `is_alive` says that somebody writes it. A fresh file, because freed pages of
-    the old one may hold values that the policy no longer lets out. Raises ArchiveDamaged, as `rebuild`.
+    the old one may hold values that the policy no longer lets out; or that of a rebuild which was killed on its way here.
+    Raises ArchiveDamaged, as `rebuild`.
     """
     archive = Archive(settings.layout.archive)
     found = verify(archive, _known(settings.layout), progress)
@@ -83,19 +85,38 @@ def rebuild_locked(
         raise ArchiveDamaged(_told(told))
     archive.chain.seal_left([archive.ledger(poll_id) for poll_id in found.unsealed if not is_alive(poll_id)])
     # Of a lost poll a row tells that it is lost.
-    fresh, poll_ids = settings.layout.rebuild_file, sorted({*archive.poll_ids(), *lost})
-    with warehouse.open(fresh) as con:
+    poll_ids = sorted({*archive.poll_ids(), *lost})
+    try:
+        _load(warehouse, settings, is_alive, poll_ids, lost, progress)
+    except Exception:
+        # What failed may fail again, as on a full disk; only what was killed is gone on with.
+        warehouse.remove_rebuild()
+        raise
+    # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
+    Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
+    settings.layout.rebuild_file.replace(settings.layout.work_file)
+    settings.layout.rebuild_basis_file.unlink()
+    return Rebuilt(len(poll_ids), told)
+
+
+def _load(
+    warehouse: Warehouse,
+    settings: Settings,
+    is_alive: IsAlive,
+    poll_ids: Sequence[str],
+    lost: Mapping[str, ArchiveDamaged],
+    progress: Progress | None,
+) -> None:
+    loaded = loaded_before(warehouse, settings, poll_ids, lost)
+    with warehouse.open(settings.layout.rebuild_file) as con:
         apply_core(con)
         loader = Loader.of(con, settings)
         for done, poll_id in enumerate(poll_ids, start=1):
-            loader.load_archived(poll_id, is_alive, lost.get(poll_id))
+            if poll_id not in loaded:
+                loader.load_archived(poll_id, is_alive, lost.get(poll_id))
             if progress:
                 progress("reading the archive", done, len(poll_ids))
         con.execute("checkpoint")
-    # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
-    Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
-    fresh.replace(settings.layout.work_file)
-    return Rebuilt(len(poll_ids), told)
 
 
 def _known(layout: Layout) -> Known:
