@@ -90,9 +90,9 @@ def _attached(con: Connection, layout: Layout) -> Iterator[bool]:
 
 def _take_history(con: Connection) -> bool:
     """Make history what readers have; False when the copy has none, or another version wrote it."""
-    publishes = "select list(publish_number order by all), list(published_at order by all) from {}core.publishes"
+    publishes = "select publish_number, published_at from {}core.publishes order by all"
     try:
-        if con.execute(publishes.format("")).fetchone() != con.execute(publishes.format("published.")).fetchone():
+        if con.execute(publishes.format("")).fetchall() != con.execute(publishes.format("published.")).fetchall():
             for table in TABLES:
                 con.execute(f"delete from core.{table}")  # noqa: S608 - own names
                 con.execute(f"insert into core.{table} by name from published.core.{table}")
