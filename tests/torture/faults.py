@@ -5,7 +5,7 @@ Which faults there are belongs to the tests, what refuses to small_disk.py.
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class House:
 
     root: Path
     folder: Path
+    machine: Machine = PLAIN
 
     @classmethod
     def built(cls, folder: Path) -> "House":
@@ -55,7 +56,7 @@ class House:
     def at(self, root: Path) -> "House":
         """Return the same, where its warehouse was copied to, with the answer beside it."""
         shutil.copy(self.folder / SECOND, root.parent)
-        return House(root, root.parent)
+        return replace(self, root=root, folder=root.parent)
 
     def command(self, name: str) -> list[str]:
         """Return what a person types."""
@@ -66,10 +67,10 @@ class House:
             "export": ["export", "--out", str(self.folder / "exported")],
         }.get(name, [name])
 
-    def run(self, *command: str, on: Machine = PLAIN, more: Mapping[str, str] | None = None) -> Ended:
+    def run(self, *command: str, on: Machine | None = None, more: Mapping[str, str] | None = None) -> Ended:
         """Run one command."""
         environment = {"RECOUP_WAREHOUSE_DIR": str(self.root), "RECOUP_HOME": "/", "RECOUP_LOCK_WAIT_SECONDS": "0"}
-        return run_on(on, list(command), environment | dict(more or {}))
+        return run_on(on or self.machine, list(command), environment | dict(more or {}))
 
     def does(self, *command: str) -> None:
         """Run one command, which must succeed."""

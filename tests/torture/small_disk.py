@@ -27,6 +27,7 @@ PAGE = 4096
 LONGEST_SECONDS = 120
 NOBODY = 65534
 NEW_MOUNTS = 0x00020000
+CAPABILITIES = 0x20080522
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 # struct sock_filter: code, jump if true, jump if false, value.
 LOAD, EQUAL, ANSWER = 0x20, 0x15, 0x06
@@ -44,12 +45,13 @@ FORKS = multiprocessing.get_context("forkserver")
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine refuses to one command: limits of the shell, calls of the system, the rights of root."""
+    """What a machine refuses to one command: limits of the shell, calls of the system, the rights of root or the user."""
 
     limits: Mapping[int, int] = field(default_factory=dict)
     refused: str = ""
     error: int = 0
     is_nobody: bool = False
+    obeys_modes: bool = False
 
     def __str__(self) -> str:
         return self.refused or ("nobody" if self.is_nobody else "read-only")
@@ -158,6 +160,8 @@ def _child(machine: Machine, command: list[str], environment: dict[str, str], ou
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
+    if machine.obeys_modes:
+        _give_up_rights()
     for what, limit in machine.limits.items():
         resource.setrlimit(what, (limit, limit))
     if machine.refused:
@@ -166,6 +170,13 @@ def _child(machine: Machine, command: list[str], environment: dict[str, str], ou
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _give_up_rights() -> None:
+    """Let root read and write what modes allow, as any user, and nothing else."""
+    header, nothing = (ctypes.c_uint32 * 2)(CAPABILITIES, 0), (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "the rights of root were not given up")
 
 
 def can_refuse() -> bool:
