@@ -24,7 +24,7 @@ runs as materialized (
         facts.is_final,
         facts.total_cents,
         facts.wasted_cents
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.created_at >= least(context.month_from_at, context.as_of_at - interval 720 hours)
         and facts.created_at <= context.as_of_at

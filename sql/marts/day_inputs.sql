@@ -1,5 +1,5 @@
--- What do the days of tasks depend on? coverage_facts and task_day_facts read nothing else, and are built again only for
--- the local days on which something here came, went or changed since the last build (sql/build/changed_days.sql).
+-- What do the days of tasks depend on? The tables that are built day by day (rebuilt_by_day in their .yml) read nothing
+-- else, and are built again only for the local days on which something here came, went or changed since the last build (sql/build/changed_days.sql).
 -- Grain: one row per input. Key: kind, task_id, part. An input lasts from its first instant to its last.
 -- Runs and missing runs stand here as digests of an hour each: the rows themselves are read for the days that differ.
 with context as (
@@ -61,13 +61,13 @@ known as (
 
 run_hours as (
 
-    -- All columns of core.runs that the two marts read, and the id: without it two rows alike would cancel each other out.
+    -- All columns of core.runs that those tables read, and the id: without it two rows alike would cancel each other out.
     select
         epoch_us(created_at) // 3600000000 as hour,
         count(*) as row_count,
         bit_xor(hash(
-            run_id, task_id, created_at, created_date, started_at, outcome, is_final, is_test, is_production, found_by,
-            compute_cents, invocation_cents, total_cents
+            run_id, task_id, created_at, created_date, started_at, finished_at, duration_ms, outcome, is_final, is_test,
+            is_production, found_by, compute_cents, invocation_cents, total_cents
         )) as digest
     from core.runs
     group by hour

@@ -18,7 +18,7 @@ failures as (
         facts.account_id,
         facts.created_at,
         facts.wasted_cents
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     inner join core.runs as runs
         on runs.run_id = facts.run_id
     where facts.is_counted
@@ -83,7 +83,7 @@ fleet as (
 
     select
         count(*) filter (facts.outcome in ('succeeded', 'failed')) as n_30d
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.is_counted
         and facts.created_at > context.as_of_at - interval 720 hours

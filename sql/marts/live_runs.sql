@@ -13,7 +13,7 @@ usual as (
         facts.task_id,
         count(*) as usual_n,
         quantile_disc(epoch_ms(facts.finished_at) - epoch_ms(facts.created_at), 0.99) as usual_p99_ms
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.is_final
         and facts.finished_at is not null
@@ -37,7 +37,7 @@ select
     usual.usual_p99_ms,
     epoch_ms(facts.last_observed_at) - epoch_ms(facts.created_at)
     > core.overlong_after_ms(usual.usual_n, usual.usual_p99_ms) as is_overlong
-from marts.run_facts as facts
+from marts.runs_in_force as facts
 left join usual
     on usual.task_id = facts.task_id
 where facts.outcome = 'in_flight'

@@ -27,7 +27,7 @@ runs as (
             when facts.started_at is not null
                 then greatest(epoch_ms(facts.started_at) - epoch_ms(facts.created_at), 0)
         end as queue_ms
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.is_counted
         and facts.outcome in ('succeeded', 'failed')

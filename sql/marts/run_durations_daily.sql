@@ -1,67 +1,27 @@
 -- How long did runs take each day: billed, by the clock, and waiting in the queue?
 -- Grain: one row per local day and task that had a run. Key: date, task_id. Counted runs that succeeded or failed.
 -- Percentiles are values that occurred (nearest rank): below 20 runs p95 is the longest.
-with runs as (
-
-    select
-        date,
-        task_id,
-        duration_ms as billed_ms,
-        epoch_ms(finished_at) - epoch_ms(started_at) as wall_ms,
-        -- The tick is nominal: a run that started before it has not waited.
-        case
-            when started_at is not null then greatest(epoch_ms(started_at) - epoch_ms(created_at), 0)
-        end as queue_ms
-    from marts.run_facts
-    where is_counted
-        and outcome in ('succeeded', 'failed')
-
-),
-
-percentiles as (
-
-    select
-        date,
-        task_id,
-        count(*) as n,
-        count(billed_ms) as billed_n,
-        quantile_disc(billed_ms, [0.5, 0.95]) as billed_ms,
-        sum(billed_ms) as billed_sum_ms,
-        count(wall_ms) as wall_n,
-        quantile_disc(wall_ms, [0.5, 0.95]) as wall_ms,
-        max(wall_ms) as wall_max_ms,
-        count(queue_ms) as queue_n,
-        quantile_disc(queue_ms, [0.5, 0.95]) as queue_ms
-    from runs
-    group by date, task_id
-
-)
-
 select
-    percentiles.date,
-    percentiles.task_id,
+    facts.date,
+    facts.task_id,
     tasks.title,
-    percentiles.n,
-    percentiles.billed_n,
-    percentiles.billed_ms[1] as billed_p50_ms,
-    percentiles.billed_ms[2] as billed_p95_ms,
-    percentiles.billed_sum_ms::bigint as billed_sum_ms,
-    percentiles.wall_n,
-    percentiles.wall_ms[1] as wall_p50_ms,
-    percentiles.wall_ms[2] as wall_p95_ms,
-    percentiles.wall_max_ms,
-    percentiles.queue_n,
-    percentiles.queue_ms[1] as queue_p50_ms,
-    percentiles.queue_ms[2] as queue_p95_ms,
+    facts.n,
+    facts.billed_n,
+    facts.billed_p50_ms,
+    facts.billed_p95_ms,
+    facts.billed_sum_ms,
+    facts.wall_n,
+    facts.wall_p50_ms,
+    facts.wall_p95_ms,
+    facts.wall_max_ms,
+    facts.queue_n,
+    facts.queue_p50_ms,
+    facts.queue_p95_ms,
 
     ---------- completeness
-    coalesce(coverage.runs_missing_count, 0) as runs_missing_count,
-    coverage.coverage_ratio,
-    coalesce(coverage.coverage_status, 'unknown') as coverage_status
-from percentiles
+    facts.runs_missing_count,
+    facts.coverage_ratio,
+    facts.coverage_status
+from marts.run_duration_facts as facts
 left join core.tasks as tasks
-    on tasks.task_id = percentiles.task_id
-left join marts.coverage_facts as coverage
-    on coverage.task_id = percentiles.task_id
-    and coverage.date = percentiles.date
-order by percentiles.date, percentiles.task_id
+    on tasks.task_id = facts.task_id

@@ -75,7 +75,7 @@ runs as (
         facts.total_cents,
         facts.duration_ms,
         periods.period_number
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     inner join periods
         on periods.task_id = facts.task_id
         and periods.version_number = facts.version_number

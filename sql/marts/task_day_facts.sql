@@ -17,7 +17,7 @@ with versions as (
 
 scoped_runs as (
 
-    -- What a run is and which version was in force is said as in marts.run_facts, without what is not summed here.
+    -- What a run is and which version was in force is said as in marts.runs_in_force, without what is not summed here.
     select
         runs.*,
         runs.created_date as date,

@@ -17,7 +17,7 @@ runs as (
         facts.*,
         facts.created_at > context.from_7d_at as is_in_7d,
         facts.created_at > context.from_30d_at as is_in_30d
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.created_at <= context.as_of_at
 

@@ -29,7 +29,7 @@ incomplete_tasks as (
 
 events as (
 
-    -- What is a counted run is said as in marts.run_facts, which holds more than is needed here.
+    -- What is a counted run is said as in marts.runs_in_force, which holds more than is needed here.
     select
         runs.task_id,
         runs.created_at as due_at,

@@ -25,7 +25,7 @@ runs as (
         count(*) filter (is_rescued) as rescued_run_count,
         min(created_at) as first_run_at,
         max(created_at) as last_run_at
-    from marts.run_facts
+    from marts.runs_in_force
 
 ),
 

@@ -25,7 +25,7 @@ aged_runs as (
             when facts.created_at > context.as_of_at - to_hours(24 * 30) then 30
             else 90
         end as first_window_days
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     where facts.created_at > context.as_of_at - to_hours(24 * 90)
         and facts.created_at <= context.as_of_at

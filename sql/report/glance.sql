@@ -19,7 +19,7 @@ newest_before as (
         facts.task_id,
         facts.outcome,
         row_number() over (partition by facts.task_id order by facts.created_at desc, facts.run_id desc) as age_rank
-    from marts.run_facts as facts
+    from marts.runs_in_force as facts
     cross join context
     inner join core.task_versions as versions
         on versions.task_id = facts.task_id
@@ -93,7 +93,7 @@ runs as (
         sum(total_cents) filter (created_at <= context.week_at) as total_before_cents,
         count(*) filter (total_cents is null and created_at > context.week_at) as unpriced_count,
         count(*) filter (total_cents is null and created_at <= context.week_at) as unpriced_before_count
-    from marts.run_facts
+    from marts.runs_in_force
     cross join context
     where created_at > context.before_at
         and created_at <= context.as_of_at

@@ -7,7 +7,7 @@ select
     any_value(facts.status) as status,
     count(*) as run_count,
     max(facts.created_at) as last_seen_at
-from marts.run_facts as facts
+from marts.runs_in_force as facts
 inner join core.runs as runs
     on runs.run_id = facts.run_id
 cross join core.build_context as context

@@ -79,9 +79,10 @@ def _state(path: Path) -> object:
 
 
 def _mend(path: Path, sound: Path) -> None:
-    """Take away what stands in a place, and put back what nothing makes again, as from a backup."""
-    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    """Put back what nothing makes again, as from a backup; what came meanwhile stays."""
+    if not path.is_dir() or path.is_symlink() or not sound.is_dir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
     if sound.is_dir():
-        shutil.copytree(sound, path, symlinks=True)
+        shutil.copytree(sound, path, symlinks=True, dirs_exist_ok=True)
     elif not str(path).partition("/spoilt/")[2].startswith(MADE_AGAIN):
         shutil.copy2(sound, path)

@@ -181,18 +181,21 @@ def test_a_corruption_is_caught(house: WarehouseBuilder, check: str, corruption:
 
 def test_every_singular_test_has_a_corruption_that_it_catches() -> None:
     caught = {name.rsplit(".", 1)[1] for name, _ in CORRUPTIONS}
-    # run_facts is a view over core.runs: its test is shown to fail below, with a broken view.
-    assert {path.stem for path in TESTS.glob("*.sql")} - caught == {"run_facts_differ_from_runs"}
+    # runs_in_force is a view over core.runs: its test is shown to fail below, with a broken view.
+    assert {path.stem for path in TESTS.glob("*.sql")} - caught == {"runs_in_force_differ_from_runs"}
 
 
 @pytest.mark.slow
-def test_a_run_lost_by_run_facts_is_caught() -> None:
+def test_a_run_lost_by_a_view_of_runs_is_caught() -> None:
     house = sound()
     house.build()
-    house.con.execute(
-        "create or replace view marts.run_facts as select * from (" + model("run_facts").sql + ") where run_id != 'r1'"
-    )
-    assert house.failing_checks()["marts.run_facts.run_facts_differ_from_runs"].sample == ({"run_id": "r1"},)
+    for name in ("run_facts", "runs_in_force"):
+        house.con.execute(
+            f"create or replace view marts.{name} as select * from ({model(name).sql}) where run_id != 'r1'"
+        )
+        assert "marts.run_facts.rows_are_others" in house.failing_checks() or name == "runs_in_force"
+    failing = house.failing_checks()["marts.runs_in_force.runs_in_force_differ_from_runs"]
+    assert failing.sample == ({"run_id": "r1"},)
 
 
 COMPLETENESS = [one.name for one in models() if one.has_completeness]

@@ -1,6 +1,6 @@
 -- severity: error
--- asset: marts.run_facts
--- A failing row is a run that run_facts lacks, has twice, or shows at another cost than core.runs.
+-- asset: marts.runs_in_force
+-- A failing row is a run that runs_in_force lacks, has twice, or shows at another cost than core.runs.
 select
     coalesce(runs.run_id, facts.run_id) as run_id
 from core.runs as runs
@@ -9,7 +9,7 @@ full join (
         run_id,
         count(*) as row_count,
         min(total_cents) as total_cents
-    from marts.run_facts
+    from marts.runs_in_force
     group by run_id
 ) as facts
     on facts.run_id = runs.run_id
