@@ -1,5 +1,6 @@
 -- What do the days of tasks depend on? The tables that are built day by day (rebuilt_by_day in their .yml) read nothing
--- else, and are built again only for the local days on which something here came, went or changed since the last build (sql/build/changed_days.sql).
+-- else, and are built again only for the local days on which something here came, went or changed since the last build
+-- (sql/build/changed_days.sql).
 -- Grain: one row per input. Key: kind, task_id, part. An input lasts from its first instant to its last.
 -- Runs and missing runs stand here as digests of an hour each: the rows themselves are read for the days that differ.
 with context as (
