@@ -50,7 +50,7 @@ lint: setup ## Style of Python (ruff) and SQL (sqlfluff), direction of imports (
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/deptry .
 	$(BIN)/deptry . --exclude '\.venv' --ignore DEP002,DEP004
-	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar sql/core sql/flatten sql/lake sql/macros sql/marts sql/tests
+	$(BIN)/sqlfluff lint --nocolor --disable-progress-bar sql/core sql/flatten sql/gather sql/lake sql/macros sql/marts sql/tests
 
 types: setup ## Types of all code: product, tests, benchmarks (mypy, strict)
 	$(BIN)/mypy

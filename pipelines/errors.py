@@ -14,7 +14,7 @@ RecoupError                 anything this project raises on purpose; str() = wha
 ├── PartialPoll             some accounts did not answer; what the others told is in  exit 12
 ├── ArchiveDamaged          a file of the archive is not what was written             exit 13
 ├── MachineFault            the disk or the operating system refused; nothing is lost exit 14
-└── LakeFailed              the file is published and good, the lake is not up to date  exit 15
+└── LakeFailed              a lake was not read or written; the published file is good exit 15
 """
 
 
@@ -103,6 +103,6 @@ class MachineFault(RecoupError):
 
 
 class LakeFailed(RecoupError):
-    """The file is published and good, but the lake beside it was not brought up to date."""
+    """The lake beside the published file, or that of a shard, was not read or written; the published file is good."""
 
     exit_code = 15

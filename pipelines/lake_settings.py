@@ -5,9 +5,12 @@ Opening what they name belongs to lake/connection.py.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+from pipelines.errors import BadSettings
 
 POSTGRES, S3 = "postgres:", "s3://"
 SHARD = re.compile(r"[a-z][a-z0-9_]{0,29}")
@@ -68,6 +71,7 @@ class SettingsOfShards(BaseModel):
     """
 
     shard: str | None = None
+    shards: Annotated[tuple[str, ...], NoDecode] = ()
 
     @field_validator("shard", mode="before")
     @classmethod
@@ -78,11 +82,33 @@ class SettingsOfShards(BaseModel):
     @classmethod
     def _a_name_with_all_it_needs(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is not None:
-            check_shards([value], info.data)
+            _check_shards([value], info.data)
         return value
 
+    @field_validator("shards", mode="before")
+    @classmethod
+    def _split_shards(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-def check_shards(names: Iterable[str], settings: Mapping[str, Any]) -> None:
+    @field_validator("shards")
+    @classmethod
+    def _names_with_all_they_need(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if values and info.data.get("shard"):
+            raise ValueError("and RECOUP_SHARD exclude each other: a home polls for a shard, or it gathers several")
+        if values:
+            _check_shards(values, info.data)
+        return tuple(dict.fromkeys(values))
+
+    def refuse_gatherer(self, what: str) -> None:
+        """Raise BadSettings in a warehouse that gathers shards, which has no archive; `what` cannot be done there."""
+        if self.shards:
+            raise BadSettings(
+                f"this warehouse gathers the shards {', '.join(self.shards)}, and their archives are there: {what}. "
+                "Here `recoup-warehouse poll` gathers what they handed over"
+            )
+
+
+def _check_shards(names: Iterable[str], settings: Mapping[str, Any]) -> None:
     """Raise ValueError when a name has not the form of one, or when the other settings do not go with shards."""
     if not all(map(SHARD.fullmatch, names)):
         raise ValueError("must be of small letters, digits and _, a letter first, at most 30")

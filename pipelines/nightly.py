@@ -138,9 +138,16 @@ def poll_and_note(
     accept_deletions: bool = False,
     progress: Progress | None = None,
 ) -> PollSummary:
-    """Poll the source once, and note how polls go. Raises the error that ended the poll."""
+    """Poll the source once, or gather what shards polled, and note how polls go. Raises the error that ended it."""
     try:
-        summary = poll(settings, clock=clock, client=client, accept_deletions=accept_deletions, progress=progress)
+        if settings.shards:
+            from pipelines.lake.gather import gather  # which no other warehouse needs
+
+            if accept_deletions:
+                settings.refuse_gatherer("say so there")
+            summary = gather(settings, clock=clock, progress=progress)
+        else:
+            summary = poll(settings, clock=clock, client=client, accept_deletions=accept_deletions, progress=progress)
     except (BadSettings, WarehouseBusy):
         raise  # nothing was asked, so there is nothing to note
     except RecoupError:

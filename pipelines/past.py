@@ -50,6 +50,7 @@ def publish_past(settings: Settings, at: datetime, into: Path, progress: Progres
     with the newest words and numbers of an incident that went on; all days are built, which core.built_days tells.
     Raises BadSettings when there is no such past or `into` is taken, and ArchiveDamaged.
     """
+    settings.refuse_gatherer("ask there, or for a version of the lake")
     polls = _polls_until(Archive(settings.layout.archive), at)
     if into.exists():
         raise BadSettings(f"{into} is there already; name a folder that is not")

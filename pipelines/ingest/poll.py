@@ -50,6 +50,7 @@ def poll(
     done, rather than mix real with simulated data, or when the clock is ahead of the server's. An account that did not
     answer only makes the poll partial. Answers that cannot be loaded now, as with WarehouseBusy, are loaded later.
     """
+    settings.refuse_gatherer("poll there")
     if not load_files:
         refuse_mixing(settings)
     warehouse = Warehouse.of(settings)

@@ -1,1 +1,1 @@
-"""The published tables once more, in a lake that other machines read; of a shard, what its polls brought."""
+"""The published tables once more, in a lake that other machines read; and shards, which meet in lakes of their own."""

@@ -58,15 +58,22 @@ def open_lake(settings: Settings) -> Iterator[Connection]:
     No file of the pipeline is in it yet. Any error of DuckDB inside the block is raised as LakeFailed, without secrets.
     """
     place = place_of(settings, settings.shard)
-    with in_words_of_a_lake(settings), closing(_connect(settings)) as con:
-        _load_extensions(con, settings)
-        if is_in_bucket(settings):
-            con.execute(_s3_secret(settings))
+    with in_words_of_a_lake(settings), open_duckdb(settings, SPILL_OF_COPY) as con:
         if not place.catalog.startswith(POSTGRES):
             Path(place.catalog).parent.mkdir(parents=True, exist_ok=True)
         con.execute(attach(settings, place, LAKE))
         if is_in_bucket(settings):
             _probe_bucket(con, place)
+        yield con
+
+
+@contextmanager
+def open_duckdb(settings: Settings, spill: str) -> Iterator[Connection]:
+    """Start DuckDB with what it takes to attach a lake; none is yet. The caller holds the lock of the spill folder."""
+    with closing(_connect(settings, spill)) as con:
+        _load_extensions(con, settings)
+        if is_in_bucket(settings):
+            con.execute(_s3_secret(settings))
         yield con
 
 
@@ -98,11 +105,11 @@ def extension_file(name: str) -> Path:
     )
 
 
-def _connect(settings: Settings) -> Connection:
+def _connect(settings: Settings, spill: str) -> Connection:
     return duckdb.connect(
         config={
             "memory_limit": settings.memory_limit,
-            "temp_directory": str(settings.layout.scratch / SPILL_OF_COPY),
+            "temp_directory": str(settings.layout.scratch / spill),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
         }

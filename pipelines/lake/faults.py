@@ -36,13 +36,13 @@ _FAULTS = (
 
 
 @contextmanager
-def in_words_of_a_lake(settings: Settings) -> Iterator[None]:
-    """Raise LakeFailed for any error of DuckDB or of the system inside the block."""
+def in_words_of_a_lake(settings: Settings, again: str = AGAIN) -> Iterator[None]:
+    """Raise LakeFailed for any error of DuckDB or of the system inside the block; `again` says what to do next."""
     try:
         yield
     except (duckdb.Error, OSError) as error:
         # The error itself holds the catalog's password, so it is not shown as a cause.
-        raise LakeFailed(f"{_words(settings, str(error))}; {AGAIN}") from None
+        raise LakeFailed(f"{_words(settings, str(error))}; {again}") from None
 
 
 def _words(settings: Settings, text: str) -> str:

@@ -70,6 +70,8 @@ def next_poll(cadence: Cadence, settings: Settings) -> NextPoll:
     if cadence.failed_in_row_count:
         seconds = back_off_seconds(cadence.failed_in_row_count, settings)
         reason = f"{cadence.failed_in_row_count} polls in a row failed or met an outage"
+    elif settings.shards:
+        seconds, reason = settings.poll_interval_max_seconds, "shards poll by themselves, this gathers"
     elif cadence.safe_seconds is None:
         seconds, reason = settings.poll_interval_max_seconds, "no enabled task has a schedule"
     else:

@@ -8,7 +8,8 @@ select
     facts.total_cents,
     facts.created_at,
     runs.updated_at,
-    runs.last_observed_at
+    runs.last_observed_at,
+    split_part(runs.first_poll_id, '@', 2) as shard
 from marts.run_facts as facts
 join core.runs as runs using (run_id)
 where {conditions}

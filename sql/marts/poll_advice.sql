@@ -1,6 +1,7 @@
 -- Is each task polled often enough that none of its runs leaves the API's window unseen?
 -- Grain: one row per enabled task with a schedule. Key: task_id.
--- The sensor polls by the least of these pauses. Why one is safe is said at core.safe_poll_ms.
+-- Only polls that the task's account answered count. The sensor polls by the least of the safe pauses; why one is safe is
+-- said at core.safe_poll_ms.
 with context as (
 
     select * from core.build_context
@@ -9,22 +10,54 @@ with context as (
 
 recent_polls as (
 
-    select started_at
+    -- Where several pollers work for one warehouse, each asks for accounts of its own.
+    select
+        core.shard_of(poll_id) as shard,
+        started_at,
+        unanswered_account_ids,
+        -- The key's own account has no id to be named by.
+        unanswered_account_count > len(unanswered_account_ids) as is_own_unanswered
     from core.polls
     where status in ('succeeded', 'suspect', 'partial')
         and source != 'file'
-    order by started_at desc
-    limit 50
+    qualify row_number() over (partition by core.shard_of(poll_id) order by started_at desc) <= 50
+
+),
+
+looks as (
+
+    select
+        accounts.account_id,
+        accounts.shard,
+        polls.started_at
+    from recent_polls as polls
+    inner join (
+        select distinct
+            account_id,
+            core.shard_of(last_poll_id) as shard
+        from core.tasks
+    ) as accounts
+        on accounts.shard = polls.shard
+    where not polls.is_own_unanswered
+        and not coalesce(list_contains(polls.unanswered_account_ids, accounts.account_id), false)
 
 ),
 
 pace as (
 
-    select median(gap_seconds)::decimal(18, 3) as interval_in_use_seconds
+    select
+        account_id,
+        shard,
+        median(gap_seconds)::decimal(18, 3) as interval_in_use_seconds
     from (
-        select epoch(started_at) - epoch(lag(started_at) over (order by started_at)) as gap_seconds
-        from recent_polls
+        select
+            account_id,
+            shard,
+            epoch(started_at) - epoch(lag(started_at) over (partition by account_id, shard order by started_at))
+                as gap_seconds
+        from looks
     )
+    group by account_id, shard
 
 ),
 
@@ -48,6 +81,8 @@ advice as (
         tasks.title,
         tasks.schedule,
         tasks.timezone,
+        tasks.account_id,
+        core.shard_of(tasks.last_poll_id) as shard,
         gaps.smallest_gap_ms,
         longest_runs.longest_run_ms,
         core.safe_poll_ms(gaps.smallest_gap_ms, longest_runs.longest_run_ms) * 0.001 as safe_interval_seconds,
@@ -83,6 +118,8 @@ select
     coverage.coverage_ratio,
     coverage.coverage_status
 from advice
-cross join pace
+left join pace
+    on pace.account_id is not distinct from advice.account_id
+    and pace.shard = advice.shard
 left join marts.task_coverage as coverage
     on coverage.task_id = advice.task_id

@@ -15,7 +15,7 @@ loaded_polls as (
         lag(started_at) over by_time as poll_before_at
     from core.polls
     where status in ('succeeded', 'suspect')
-    window by_time as (order by started_at, poll_id)
+    window by_time as (partition by core.shard_of(poll_id) order by started_at, poll_id)
 
 ),
 

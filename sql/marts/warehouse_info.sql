@@ -18,6 +18,18 @@ polls as (
 
 ),
 
+last_polls as (
+
+    -- One, or one of each shard.
+    select count(*) filter (status != 'succeeded') as unsettled_count
+    from (
+        select status
+        from core.polls
+        qualify row_number() over (partition by core.shard_of(poll_id) order by started_at desc, poll_id desc) = 1
+    )
+
+),
+
 runs as (
 
     select
@@ -61,11 +73,12 @@ select
         coverage.runs_missing_count,
         coverage.unknown_task_count > 0
         or polls.loaded_poll_count = 0
-        or polls.last_poll_status != 'succeeded'
+        or last_polls.unsettled_count > 0
     ) as coverage_status,
     coverage.unknown_task_count,
     (select count(*) from core.quarantine) as quarantined_count
 from context
 cross join polls
+cross join last_polls
 cross join runs
 cross join coverage

@@ -1,9 +1,20 @@
--- What did the last poll not see, and of whom? One row, or none before the first poll. Accounts as [id, name] pairs.
+-- What did the last poll (the last of each shard) not see, and of whom? One row, or none before the first poll. Accounts as [id, name] pairs.
 -- Read by pipelines/report/queries.py.
-with last_poll as (
+with last_polls as (
     select * from core.polls
-    order by started_at desc, poll_id desc
-    limit 1
+    qualify row_number() over (partition by core.shard_of(poll_id) order by started_at desc, poll_id desc) = 1
+),
+
+last_poll as (
+    select
+        -- The worst of them; there is one, as a rule.
+        arg_min(status, list_position(['running', 'failed', 'partial', 'suspect', 'succeeded'], status)) as status,
+        if(count(*) = 1, any_value(suspect_reasons), list_sort(list_distinct(flatten(list(suspect_reasons)))))
+            as suspect_reasons,
+        list_distinct(flatten(list(suspect_account_ids))) as suspect_account_ids,
+        list_distinct(flatten(list(unanswered_account_ids))) as unanswered_account_ids
+    from last_polls
+    having count(*) > 0
 ),
 
 lacking as (

@@ -10,7 +10,7 @@ select
     server_at,
     received_at
 from core.responses
-where poll_id = (select max(poll_id) from core.polls)
+where poll_id in (select max(poll_id) from core.polls group by core.shard_of(poll_id))
     and (
         server_at > received_at + interval 2 minutes
         or server_at < requested_at - interval 2 minutes

@@ -9,8 +9,9 @@ select
     deletions_withheld_count
 from core.polls
 where deletions_withheld_count > 0
-    and poll_id = (
+    and poll_id in (
         select max(poll_id)
         from core.polls
         where status in ('succeeded', 'suspect', 'partial')
+        group by core.shard_of(poll_id)
     )

@@ -6,7 +6,8 @@ select
     started_at
 from core.polls
 where status in ('failed', 'running')
-    and poll_id = (
+    and poll_id in (
         select max(poll_id)
         from core.polls
+        group by core.shard_of(poll_id)
     )

@@ -8,8 +8,9 @@ select
     unanswered_account_ids
 from core.polls
 where status = 'partial'
-    and poll_id = (
+    and poll_id in (
         select max(poll_id)
         from core.polls
         where status in ('succeeded', 'suspect', 'partial')
+        group by core.shard_of(poll_id)
     )

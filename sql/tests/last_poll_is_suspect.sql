@@ -7,8 +7,9 @@ select
     started_at
 from core.polls
 where status = 'suspect'
-    and poll_id = (
+    and poll_id in (
         select max(poll_id)
         from core.polls
         where status in ('succeeded', 'suspect', 'partial')
+        group by core.shard_of(poll_id)
     )

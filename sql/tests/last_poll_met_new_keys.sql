@@ -5,8 +5,9 @@ select
     first_poll_id,
     first_seen_at
 from core.schema_changes
-where first_poll_id = (
+where first_poll_id in (
     select max(poll_id)
     from core.polls
     where status in ('succeeded', 'suspect', 'partial')
+    group by core.shard_of(poll_id)
 )

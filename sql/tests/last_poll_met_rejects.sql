@@ -7,8 +7,9 @@ select
     task_id,
     run_id
 from core.quarantine
-where poll_id = (
+where poll_id in (
     select max(poll_id)
     from core.polls
     where status in ('succeeded', 'suspect', 'partial')
+    group by core.shard_of(poll_id)
 )

@@ -17,6 +17,7 @@ from tests.support.lake_harness import ask
 from tests.support.polled_world import HOURLY
 from tests.support.publish_harness import publish_as_it_is
 from tests.support.sharded_world import ShardedWorld
+from tests.support.simulator_helpers import LONG
 
 TABLES = """
 select schema_name || '.' || table_name from duckdb_tables()
@@ -40,6 +41,7 @@ def runs(settings: Settings) -> int:
     return int(ask(settings, "select count(*) from lake.core.runs")[0][0])
 
 
+@LONG
 @pytest.mark.slow
 def test_a_shard_hands_over_what_it_polled_and_no_mart_and_only_what_changed(world: ShardedWorld) -> None:
     settings = world.home("a", shard="a")
@@ -85,28 +87,6 @@ def test_a_home_that_was_copied_goes_on_in_the_place_of_the_first_but_not_beside
     assert runs(copy) == 4
 
 
-@pytest.mark.slow
-def test_shards_and_the_lake_of_all_lie_apart(world: ShardedWorld, tmp_path: Path) -> None:
-    settings, other = world.home("a", shard="a"), world.home("b", shard="b")
-    for each in (settings, other):
-        polled(world, each, 2)
-        publish_into_lake(each, utc_now)
-    whole = world.home("one").model_copy(
-        update={"lake_catalog": settings.lake_catalog, "lake_data": settings.lake_data}
-    )
-    polled(world, whole, 2, 3)
-    publish_into_lake(whole, utc_now)
-    assert (runs(settings), runs(other), runs(whole)) == (3, 3, 4)
-    assert {path.name for path in (tmp_path / "lake").iterdir()} == {
-        "catalog.ducklake",
-        "catalog-shard-a.ducklake",
-        "catalog-shard-b.ducklake",
-        "data",
-        "data-shard-a",
-        "data-shard-b",
-    }
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -122,6 +102,7 @@ def test_a_shard_without_what_it_needs_is_refused_in_one_sentence(settings: dict
     assert Settings.load(_env_file=None, **LAKE, shard="").shard is None
 
 
+@LONG
 @pytest.mark.slow
 @pytest.mark.xdist_group("lake")
 def test_in_postgres_and_s3_each_has_a_schema_and_a_folder_and_no_cleaning_takes_the_files_of_others(

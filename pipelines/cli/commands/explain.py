@@ -101,7 +101,9 @@ def verify(heads: Sequence[str]) -> None:
     from pipelines.console.progress import working
     from pipelines.errors import ArchiveDamaged
 
-    layout = settings_of_a_warehouse().layout
+    settings = settings_of_a_warehouse()
+    settings.refuse_gatherer("verify there")
+    layout = settings.layout
     with working("verifying the archive") as steps:
         found = verified(layout, [_head(text) for text in heads], steps.count)
     if found.damages:
@@ -165,9 +167,12 @@ def _print_text(cell: "Cell", told: "dict[str, Told]", archive: Path, out: TextI
             "chain_line",
         )
         table([{name: run[name] for name in shown} for run in runs])
-    untold = [run["run_id"] for run in runs if run["file"] is None]
+    untold = [run for run in runs if run["file"] is None]
     if untold:
-        out.write(f"  {len(untold)} of them in no answer of this archive: {', '.join(untold[:3])} ...\n")
+        ids = ", ".join(run["run_id"] for run in untold[:3])
+        out.write(f"  {len(untold)} of them in no answer of this archive: {ids} ...\n")
+    if shards := sorted({run["shard"] for run in untold} - {""}):
+        out.write(f"  the archive is at the shard that polled; the same command tells it there: {', '.join(shards)}\n")
     out.write(f"\n{count(len(cell.missing), 'tick')} without a run that was ever seen\n")
     if cell.missing:
         table(cell.missing)

@@ -191,9 +191,11 @@ def rebuild(accept_loss: bool, accept_new_key: bool, past: Clock | None, into: P
     from pipelines.console.progress import working
     from pipelines.load import rebuild as rebuilding
 
+    settings = settings_of_a_warehouse()
+    settings.refuse_gatherer("rebuild there")
     with working("reading the archive") as steps:
         rebuilt = rebuilding.rebuild(
-            settings_of_a_warehouse(), accept_loss=accept_loss, accept_new_key=accept_new_key, progress=steps.count
+            settings, accept_loss=accept_loss, accept_new_key=accept_new_key, progress=steps.count
         )
     for lost in rebuilt.lost:
         warn("lost", f"  lost: {lost}")

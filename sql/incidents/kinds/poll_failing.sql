@@ -1,10 +1,11 @@
--- Do polls bring nothing? Measure: failed polls in a row, newest first.
+-- Do polls bring nothing? Measure: failed polls in a row, newest first; of each shard, where there are several.
 with newest as (
 
     select
         status,
         error_kind,
-        row_number() over (order by started_at desc, poll_id desc) as age_rank
+        core.shard_of(poll_id) as shard,
+        row_number() over (partition by core.shard_of(poll_id) order by started_at desc, poll_id desc) as age_rank
     from core.polls
     where source <> 'file'
         and status <> 'running'
@@ -12,8 +13,8 @@ with newest as (
 )
 
 select
-    'pipeline' as subject,
-    'Polls' as title,
+    if(shard = '', 'pipeline', shard) as subject,
+    if(shard = '', 'Polls', 'Polls of shard ' || shard) as title,
     coalesce(min(age_rank) filter (status <> 'failed') - 1, count(*))::double as measure,
     case
         when min(age_rank) filter (status <> 'failed') = 1 then 'the last poll was answered'
@@ -23,4 +24,4 @@ select
     'polls are known' as completeness,
     'select started_at, status, error_kind, error_message from core.polls order by started_at desc limit 20' as rows_query
 from newest
-having count(*) > 0
+group by shard

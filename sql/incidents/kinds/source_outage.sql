@@ -1,10 +1,12 @@
--- Does the source answer with empty lists? Measure: polls in a row in which a fifth of the tasks showed nothing.
+-- Does the source answer with empty lists? Measure: polls in a row in which a fifth of the tasks showed
+-- nothing; of each shard, where there are several.
 with newest as (
 
     select
         list_contains(suspect_reasons, 'many_tasks_empty') as is_outage,
         suspect_task_count,
-        row_number() over (order by started_at desc, poll_id desc) as age_rank
+        core.shard_of(poll_id) as shard,
+        row_number() over (partition by core.shard_of(poll_id) order by started_at desc, poll_id desc) as age_rank
     from core.polls
     where source <> 'file'
         and status in ('succeeded', 'suspect', 'partial')
@@ -12,8 +14,8 @@ with newest as (
 )
 
 select
-    'source' as subject,
-    'The Recoup API' as title,
+    if(shard = '', 'source', 'source of ' || shard) as subject,
+    if(shard = '', 'The Recoup API', 'The Recoup API, as shard ' || shard || ' sees it') as title,
     coalesce(min(age_rank) filter (not is_outage) - 1, count(*))::double as measure,
     case
         when min(age_rank) filter (not is_outage) = 1 then 'the last answer showed runs'
@@ -24,4 +26,4 @@ select
     'nothing was marked empty or deleted by it' as completeness,
     'select started_at, status, suspect_reasons from core.polls order by started_at desc limit 20' as rows_query
 from newest
-having count(*) > 0
+group by shard
