@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Two processes; modules that make a warehouse first (xdist_group) stay in one, or it would be made twice.
 SHARED := -n 2 --dist loadgroup
+# One more where many tests wait for servers and other processes.
+SLOW_SHARED := -n 3 --dist loadgroup
 export PYTHONDONTWRITEBYTECODE =
 
 help: ## List the targets
@@ -126,7 +128,7 @@ MANY_EXAMPLES := $(addprefix tests/,load/test_load_properties.py load/test_cover
 	recoup/test_gate_equivalence.py load/test_scrubbing.py)
 
 test-slow: setup ## What takes longer than the fast suite may: thirty days, a week of the proof, nights of secret markers, many examples
-	$(BIN)/python -m pytest $(SHARED) --durations 30 -m slow $(addprefix --ignore ,tests/bi tests/browser tests/torture $(MANY_EXAMPLES))
+	$(BIN)/python -m pytest $(SLOW_SHARED) --durations 30 -m slow $(addprefix --ignore ,tests/bi tests/browser tests/torture $(MANY_EXAMPLES))
 	RECOUP_TEST_EXAMPLES=$${RECOUP_TEST_EXAMPLES:-12} $(BIN)/python -m pytest $(SHARED) -m "slow or not slow" $(MANY_EXAMPLES)
 
 proof: setup ## Ninety simulated days, run by run: nothing is lost unseen
