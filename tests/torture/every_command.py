@@ -70,7 +70,7 @@ class Yard:
             "report": [], "digest": [], "describe": ["core.runs"], "lake": [],
             "explain": ["marts.task_health", f"task_id={TASK}"],
             "simulate": ["--port", "0"], "dev": ["--port", port], "serve": ["--port", port], "mcp": [],
-            "verify": [], "answer": [Archive(self.layout.archive).poll_ids()[0], "1"],
+            "verify": [], "answer": [*Archive(self.layout.archive).poll_ids()[:1], "1"],
         }  # fmt: skip
 
     def start(self, name: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
