@@ -41,6 +41,7 @@ SHORT = {
     "files": ("poll", "rebuild", "backup"),
     "bytes": ("poll", "build", "publish"),
     "link": ("publish",),
+    "mkdir": ("publish",),
     "limit": ("poll",),
 }
 
