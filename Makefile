@@ -42,7 +42,7 @@ dev: setup ## Open the Dagster UI; without a key, with schedules and sensor on
 report: setup ## Open the report about what is published
 	@$(BIN)/recoup-warehouse report --open
 
-test: setup ## Fast tests, about a minute on two quiet cores
+test: setup ## Fast tests, one to three minutes on two cores
 	$(BIN)/python -m pytest $(SHARED)
 
 # The second deptry looks at the tests too: what they import must be declared as well.

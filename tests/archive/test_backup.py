@@ -1,7 +1,6 @@
 """Backup and restore: all that was there is there again, whatever is killed between, and nothing else is touched."""
 
 import contextlib
-import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -18,35 +17,8 @@ from pipelines.errors import BadSettings
 from pipelines.incidents.ledger import open_ledger
 from pipelines.load.rebuild import rebuild
 from pipelines.paths import Layout
-from tests.support.archives import packs
+from tests.support.archives import files, packs
 from tests.support.polled_world import PolledWorld, core_rows
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse of two polls with details, and files that a person wrote."""
-    world = PolledWorld(tmp_path_factory.mktemp("lived"), details_per_poll=5)
-    for hours in (2.5, 5.5):
-        world.poll(hours)
-    world.settings.layout.budgets_file.write_text("account_id,monthly_budget_usd,warn_ratio\n*,7.5,\n")
-    world.settings.layout.privacy_key_file.write_bytes(b"ab" * 32)
-    return world.settings.layout.root
-
-
-@pytest.fixture
-def world(lived: Path, tmp_path: Path) -> PolledWorld:
-    """That warehouse again, as this test's own."""
-    shutil.copytree(lived, tmp_path / "warehouse")
-    return PolledWorld(tmp_path / "warehouse", details_per_poll=5)
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Layout:
-    return Layout(tmp_path / "copy")
-
-
-def files(layout: Layout) -> dict[str, bytes]:
-    return {str(path.relative_to(layout.root)): path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow
@@ -187,27 +159,6 @@ def test_a_poll_that_ends_while_a_backup_is_made_is_no_damage_of_the_copy(
     assert verify(Archive(copy.archive)).head == verify(Archive(world.settings.layout.archive)).head
 
 
-def test_a_chain_that_says_otherwise_never_replaces_its_copy(world: PolledWorld, copy: Layout) -> None:
-    """Who writes an archive again, chain and all, does not reach the copy, and is told of."""
-    copy_warehouse(world.settings.layout, copy)
-    kept, archive = files(copy), Archive(world.settings.layout.archive)
-    archive.chain.path.unlink()
-    archive.chain.seal([archive.ledger(poll_id) for poll_id in reversed(archive.poll_ids())])
-    copied = copy_warehouse(world.settings.layout, copy)
-    assert [str(archive.chain.path) in what for what in copied.damaged] == [True]
-    assert files(copy) == kept
-
-
-def test_a_ledger_that_was_cut_never_replaces_its_longer_copy(world: PolledWorld, copy: Layout) -> None:
-    copy_warehouse(world.settings.layout, copy)
-    kept = files(copy)
-    ledger = max((world.settings.layout.archive / "polls").rglob("*.ndjson"))
-    ledger.write_bytes(ledger.read_bytes().split(b"\n")[0] + b"\n")
-    copied = copy_warehouse(world.settings.layout, copy)
-    assert [str(ledger) in what for what in copied.damaged] == [True]
-    assert files(copy) == kept
-
-
 @pytest.mark.slow
 def test_a_folder_of_another_warehouse_is_left_alone(world: PolledWorld, tmp_path: Path) -> None:
     other = PolledWorld(tmp_path / "other", run_details="off")
@@ -232,27 +183,6 @@ def test_a_ledger_of_incidents_is_copied_as_it_was_before_what_is_being_written(
     with open_ledger(copy) as kept:
         assert kept.execute("pragma user_version").fetchone()[0] == 7
         assert kept.execute("pragma integrity_check").fetchone()[0] == "ok"
-
-
-def test_a_poll_that_was_set_aside_since_does_not_come_back(world: PolledWorld, copy: Layout) -> None:
-    copy_warehouse(world.settings.layout, copy)
-    archive, kept = Archive(world.settings.layout.archive), Archive(copy.archive)
-    archive.set_aside(archive.poll_ids()[0])
-    copy_warehouse(world.settings.layout, copy)
-    assert (kept.poll_ids(), kept.aside_ids()) == (archive.poll_ids(), archive.aside_ids())
-    assert len(kept.aside_ids()) == 1
-
-
-def test_another_key_takes_the_place_of_no_copy(world: PolledWorld, copy: Layout) -> None:
-    """A mistake in the warehouse must not reach the only other copy."""
-    key, source = copy.privacy_key_file, world.settings.layout.privacy_key_file
-    written = [b"ab" * 32, b"cd" * 32, b"", b""]
-    for content in written:
-        source.write_bytes(content)
-        copy_warehouse(world.settings.layout, copy)
-    kept = [key.with_name(f"privacy.key.{number}").read_bytes() for number in (1, 2)]
-    assert [*kept, key.read_bytes()] == written[:3]
-    assert len(list(key.parent.glob("privacy.key*"))) == 3
 
 
 def test_nobody_else_can_read_a_copy(world: PolledWorld, copy: Layout) -> None:

@@ -12,10 +12,8 @@ from pipelines.settings import Settings
 from tests.lake.test_shard import LAKE
 from tests.support.sharded_homes import Homes, asked, tasks
 from tests.support.sharded_world import SOUTH, ShardedWorld
-from tests.support.simulator_helpers import LONG
 
 
-@LONG
 @pytest.mark.slow
 def test_shards_that_do_not_belong_together_are_refused_and_core_stays(tmp_path: Path) -> None:
     homes = Homes(ShardedWorld(tmp_path, tasks()), run_details="off")

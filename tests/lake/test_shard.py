@@ -17,7 +17,6 @@ from tests.support.lake_harness import ask
 from tests.support.polled_world import HOURLY
 from tests.support.publish_harness import publish_as_it_is
 from tests.support.sharded_world import ShardedWorld
-from tests.support.simulator_helpers import LONG
 
 TABLES = """
 select schema_name || '.' || table_name from duckdb_tables()
@@ -41,7 +40,6 @@ def runs(settings: Settings) -> int:
     return int(ask(settings, "select count(*) from lake.core.runs")[0][0])
 
 
-@LONG
 @pytest.mark.slow
 def test_a_shard_hands_over_what_it_polled_and_no_mart_and_only_what_changed(world: ShardedWorld) -> None:
     settings = world.home("a", shard="a")
@@ -102,7 +100,6 @@ def test_a_shard_without_what_it_needs_is_refused_in_one_sentence(settings: dict
     assert Settings.load(_env_file=None, **LAKE, shard="").shard is None
 
 
-@LONG
 @pytest.mark.slow
 @pytest.mark.xdist_group("lake")
 def test_in_postgres_and_s3_each_has_a_schema_and_a_folder_and_no_cleaning_takes_the_files_of_others(

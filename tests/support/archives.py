@@ -11,6 +11,7 @@ import zstandard
 from pipelines.archive.poll_record import PollEnd, PollRecord, Stored
 from pipelines.archive.store import Archive, PollWriter
 from pipelines.archive.verify import Known, verify
+from pipelines.paths import Layout
 from pipelines.recoup.endpoints import Request, Response
 from tests.support.bodies import NOON
 
@@ -113,3 +114,8 @@ def swap(first: Path, second: Path) -> None:
     one, other = first.read_bytes(), second.read_bytes()
     first.write_bytes(other)
     second.write_bytes(one)
+
+
+def files(layout: Layout) -> dict[str, bytes]:
+    """All files below a warehouse, by their names."""
+    return {str(path.relative_to(layout.root)): path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}

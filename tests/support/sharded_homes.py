@@ -17,6 +17,7 @@ OF_POLLS = {"core.polls", "core.responses", "marts.warehouse_info"}
 SEEN_AGAIN = {
     "core.runs": {"last_observed_at", "details_observed_at"},
     "marts.run_facts": {"last_observed_at"},
+    "marts.runs_in_force": {"last_observed_at"},
 }
 
 

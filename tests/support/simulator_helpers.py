@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
 from pipelines.simulator import Fleet, SimRun, SimTask, Simulator
 
 KEY = "recoup_sk_simulated"
@@ -20,7 +18,6 @@ OTHER_TASK = "702b334e-13d5-444d-8260-1d3cc9980121"
 OTHER_ACCOUNT = "11111111-2222-4333-8444-555555555555"
 # Which part of the longest simulated times is lived through; CI takes less than all.
 PART = float(os.environ.get("RECOUP_TEST_PART", "1"))
-LONG = pytest.mark.skipif(PART < 1, reason="in make test-slow")
 
 
 def at(*, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:

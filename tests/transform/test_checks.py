@@ -189,11 +189,10 @@ def test_every_singular_test_has_a_corruption_that_it_catches() -> None:
 def test_a_run_lost_by_a_view_of_runs_is_caught() -> None:
     house = sound()
     house.build()
-    for name in ("run_facts", "runs_in_force"):
-        house.con.execute(
-            f"create or replace view marts.{name} as select * from ({model(name).sql}) where run_id != 'r1'"
-        )
-        assert "marts.run_facts.rows_are_others" in house.failing_checks() or name == "runs_in_force"
+    without = "create or replace view marts.{} as select * from ({}) where run_id != 'r1'"
+    house.con.execute(without.format("run_facts", model("run_facts").sql))
+    assert "marts.run_facts.rows_are_others" in house.failing_checks()
+    house.con.execute(without.format("runs_in_force", model("runs_in_force").sql))
     failing = house.failing_checks()["marts.runs_in_force.runs_in_force_differ_from_runs"]
     assert failing.sample == ({"run_id": "r1"},)
 
