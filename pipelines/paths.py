@@ -107,6 +107,16 @@ class Layout:
         return self.root / "accounts.csv"
 
     @property
+    def gathered_file(self) -> Path:
+        """Which shards were gathered last, and when; of a warehouse that gathers."""
+        return self.work / "gathered.json"
+
+    @property
+    def gatherings(self) -> Path:
+        """The chain of those: by it a lake tells this warehouse from another that gathers the same shards."""
+        return self.work / "gatherings.ndjson"
+
+    @property
     def kept_files(self) -> tuple[Path, ...]:
         """What nothing makes again, beside the archive: key, incidents, and what people and the demo wrote."""
         written = (self.budgets_file, self.account_names_file, self.simulated_file)

@@ -31,7 +31,8 @@ _FAULTS = (
     (("nosuchbucket",), "there is no such bucket: {data}"),
     (("could not connect", "timeout was reached", "unable to connect to url", "http error"),
      "the bucket of {data} does not answer as it should ({why})"),
-    (("conflict",), "another writer changed the lake at {catalog} meanwhile; let only one warehouse publish into it"),
+    (("conflict", "already exists"),
+     "another writer changed the lake at {catalog} meanwhile; let only one warehouse publish into it"),
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from pipelines.errors import BadModel, BadSettings, LakeFailed
 from pipelines.lake.connection import attach, open_duckdb, place_of
 from pipelines.lake.faults import in_words_of_a_lake
 from pipelines.lake.shards import MARK, TABLES
+from pipelines.lake.writer import note_gathering
 from pipelines.lake_settings import POSTGRES
 from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import PollSummary
@@ -47,6 +48,7 @@ def gather(settings: Settings, *, clock: Clock, progress: Progress | None = None
         _refuse_mixed(con, settings)
         with warehouse.locked(), warehouse.attached(con, settings.layout.work_file):
             apply_core(con)
+            note_gathering(settings, clock(), found)
             merge(con)
             write_state(settings.layout, Cadence(last_poll_at=clock()))
             return _summary(con, settings.shards, missing, clock())
