@@ -68,7 +68,8 @@ def spec(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, height: int, descri
     words = {"labelColor": palette.quiet, "titleColor": palette.quiet, "labelFontSize": 12, "titleFontSize": 12}
     lines = {"gridColor": palette.line, "domainColor": palette.line, "tickColor": palette.line}
     is_picture = palette is PICTURE
-    made: Spec = drawn.to_dict()
+    # Checking a spec against the grammar takes longer than drawing it; tests/report/test_page.py does it.
+    made: Spec = drawn.to_dict(validate=False)
     return made | {
         "description": description,
         "width": PICTURE_WIDTH if is_picture else "container",

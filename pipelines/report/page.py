@@ -7,6 +7,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,23 @@ class Script:
 
 def render(answers: Answers, library: str) -> str:
     """Return the page. `library` is the JavaScript that draws the charts."""
-    environment = Environment(
+    own = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return _environment().get_template("page.html.j2").render(
+        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+        scripts=[Script.of(library), Script.of(own)],
+        **context(answers),
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Read the templates once a process."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    own = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html.j2").render(
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-        scripts=[Script.of(library), Script.of(own)],
-        **context(answers),
     )
 
 

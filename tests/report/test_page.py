@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import altair as alt
 import pytest
 
 from pipelines.report.elements import account_labels
@@ -206,6 +207,12 @@ class TestNumbers:
     def test_tasks_of_one_title_are_told_apart(self, lines: dict[str, Line]) -> None:
         assert lines["quiet"].title == "Same · quiet"
         assert lines["unpriced"].title == "Same · unpriced"
+
+    def test_every_chart_is_of_the_grammar(self, seen: Seen) -> None:
+        for spec in seen.specs():
+            alt.Chart.from_dict(spec, validate=True)
+            with pytest.raises(Exception, match="of.*rubbish"):
+                alt.Chart.from_dict(spec | {"height": {"of": "rubbish"}}, validate=True)
 
     def test_every_chart_has_its_numbers_as_a_table(self, seen: Seen) -> None:
         assert len(seen.specs()) == 8
