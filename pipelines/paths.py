@@ -52,9 +52,24 @@ class Layout:
         return self.work / "rebuild.duckdb"
 
     @property
-    def rebuild_basis_file(self) -> Path:
-        """What that database depends on beside the archive; the policy of privacy in its first line."""
-        return self.work / "rebuild.basis"
+    def past_file(self) -> Path:
+        """The core tables of the last past instant that somebody asked for, to be gone on with."""
+        return self.work / "past.duckdb"
+
+    @property
+    def past_lock_file(self) -> Path:
+        """Held with flock by whoever loads that database."""
+        return self.work / "past.lock"
+
+    @property
+    def begun_files(self) -> tuple[Path, ...]:
+        """Databases that hold the first polls of the archive; load/resume.py says when one is gone on with."""
+        return (self.rebuild_file, self.past_file)
+
+    @staticmethod
+    def basis_file(begun: Path) -> Path:
+        """What such a database depends on beside the archive; the policy of privacy in its first line."""
+        return begun.with_suffix(".basis")
 
     @property
     def lock_file(self) -> Path:

@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from pipelines.archive.poll_record import PollRecord
 from pipelines.archive.store import Archive
 from pipelines.clock import fixed
-from pipelines.database.connection import open_published
+from pipelines.database.begun import remove_begun
+from pipelines.database.connection import Warehouse, open_published
 from pipelines.errors import ArchiveDamaged, BadSettings
+from pipelines.load.poll_rows import PollSummary
+from pipelines.load.session import Loader
 from pipelines.nightly import check_and_publish
 from pipelines.past import publish_past
 from pipelines.paths import Layout
@@ -112,6 +116,34 @@ def test_each_past_night_is_what_was_published_then(house: Lived, tmp_path: Path
     assert (tmp_path / "night-0" / "current" / "report.html").exists()
 
 
+def test_a_later_night_begins_where_an_earlier_ended(
+    house: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, nights = house.world.settings.layout, sorted(house.nights)
+    loaded: list[str] = []
+    load = Loader.load
+
+    def spied(loader: Loader, record: PollRecord) -> PollSummary:
+        loaded.append(record.poll_id)
+        return load(loader, record)
+
+    monkeypatch.setattr(Loader, "load", spied)
+    for night in (nights[1], nights[0], nights[2]):
+        compare(house, night, tmp_path / f"{night:%Y%m%d}")
+    polls = Archive(layout.archive).poll_ids()
+    until = [sum(poll_id <= f"{Archive.stem(night)}-~" for poll_id in polls) for night in nights]
+    assert loaded == polls[: until[1]] + polls[: until[0]] + polls[until[0] : until[2]]
+    # While another looks back, and after the policy changed, nothing is shared.
+    with Warehouse.of(house.world.settings).looking_back():
+        loaded.clear()
+        compare(house, nights[2], tmp_path / "beside")
+    assert loaded == polls[: until[2]]
+    other = house.world.settings.model_copy(update={"privacy_keep": frozenset({"prompt"})})
+    with Warehouse.of(other).locked():
+        assert not layout.past_file.exists()
+    assert not Layout.basis_file(layout.past_file).exists()
+
+
 def test_a_poll_that_had_not_ended_is_not_known(house: Lived, tmp_path: Path) -> None:
     newest = max(house.nights)
     publish_past(house.world.settings, newest - timedelta(microseconds=1), tmp_path / "before")
@@ -135,6 +167,8 @@ def test_a_damaged_body_is_named_and_nothing_is_made(house: Lived, tmp_path: Pat
     archive = Archive(house.world.settings.layout.archive)
     record = archive.poll(archive.poll_ids()[0])
     assert record
+    # What was loaded while it was sound stays known.
+    remove_begun(house.world.settings.layout.past_file)
     path = archive.bodies.path(record.responses[0])
     sound = path.read_bytes()
     path.chmod(0o600)

@@ -16,6 +16,7 @@ import duckdb
 import msgspec
 
 from pipelines.atomic_write import TEMPORARY, naming
+from pipelines.database.begun import remove_begun_otherwise
 from pipelines.database.sql_text import literal
 from pipelines.errors import NothingPublished, WarehouseBusy
 from pipelines.paths import PRIVATE_FILE_MODE, Layout
@@ -87,6 +88,12 @@ class Warehouse:
             yield
 
     @contextmanager
+    def looking_back(self) -> Iterator[None]:
+        """Hold the lock of the past: what is loaded for one instant is kept for a later one."""
+        with self._holding(self.layout.past_lock_file, "looked back at"):
+            yield
+
+    @contextmanager
     def write(self, path: Path | None = None) -> Iterator[Connection]:
         """Hold the lock and open the work file (or `path`) read-write; closed when the block ends."""
         with self.locked(), self.open(path or self.layout.work_file) as con:
@@ -147,19 +154,12 @@ class Warehouse:
     def _clean(self) -> None:
         """Remove what killed writers left, which may hold values that a changed policy drops.
 
-        A rebuild under the policy of today stays, to be gone on with.
+        What was begun under the policy of today stays, to be gone on with.
         """
-        basis = self.layout.rebuild_basis_file
-        if not basis.is_file() or basis.read_bytes().partition(b"\n")[0] != self.policy.encode():
-            self.remove_rebuild()
+        remove_begun_otherwise(self.layout, self.policy)
         for leftover in (*self.layout.work.glob(f"*{TEMPORARY}"), *self.layout.scratch.glob("*.ndjson")):
             leftover.unlink(missing_ok=True)
         shutil.rmtree(self.layout.scratch / SPILL, ignore_errors=True)
-
-    def remove_rebuild(self) -> None:
-        """Remove what a rebuild has made so far. The caller holds the lock."""
-        for leftover in (*self.layout.work.glob("rebuild.duckdb*"), self.layout.rebuild_basis_file):
-            leftover.unlink(missing_ok=True)
 
     @contextmanager
     def _holding(self, lock: Path, doing: str) -> Iterator[None]:

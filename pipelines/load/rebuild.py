@@ -12,6 +12,7 @@ import duckdb
 
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import NOTHING, Known, verify
+from pipelines.database.begun import remove_begun
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ArchiveDamaged
@@ -90,12 +91,12 @@ def rebuild_locked(
         _load(warehouse, settings, is_alive, poll_ids, lost, progress)
     except Exception:
         # What failed may fail again, as on a full disk; only what was killed is gone on with.
-        warehouse.remove_rebuild()
+        remove_begun(settings.layout.rebuild_file)
         raise
     # The old file's log must go first: a stray .wal is replayed silently into whatever file stands beside it.
     Path(f"{settings.layout.work_file}.wal").unlink(missing_ok=True)
     settings.layout.rebuild_file.replace(settings.layout.work_file)
-    settings.layout.rebuild_basis_file.unlink()
+    Layout.basis_file(settings.layout.rebuild_file).unlink()
     return Rebuilt(len(poll_ids), told)
 
 
@@ -107,7 +108,7 @@ def _load(
     lost: Mapping[str, ArchiveDamaged],
     progress: Progress | None,
 ) -> None:
-    loaded = loaded_before(warehouse, settings, poll_ids, lost)
+    loaded = loaded_before(warehouse, settings, settings.layout.rebuild_file, poll_ids, lost)
     with warehouse.open(settings.layout.rebuild_file) as con:
         apply_core(con)
         loader = Loader.of(con, settings)

@@ -1,4 +1,6 @@
-"""Going on with a rebuild that was killed: which polls it has loaded, if they would be loaded the same today.
+"""Going on with a database that holds the first polls of the archive, if they would be loaded the same today.
+
+A rebuild that was killed leaves one, and so does each look at the past.
 
 Loading them belongs to rebuild.py. What a changed policy of privacy drops is removed by whoever takes the writer's lock.
 """
@@ -11,31 +13,34 @@ from pathlib import Path
 import duckdb
 
 from pipelines.atomic_write import write_whole
+from pipelines.database.begun import remove_begun
 from pipelines.database.connection import Warehouse
 from pipelines.errors import ArchiveDamaged
 from pipelines.load.hash_key import Privacy
-from pipelines.paths import SQL_DIR
+from pipelines.paths import SQL_DIR, Layout
 from pipelines.settings import Settings
 
 _CODE = Path(__file__).parent.parent
 
 
-def loaded_before(warehouse: Warehouse, settings: Settings, poll_ids: Sequence[str], lost: Collection[str]) -> set[str]:
-    """Return the polls in the file of a rebuild that was killed. One that would be another today is removed, and none are.
+def loaded_before(
+    warehouse: Warehouse, settings: Settings, begun: Path, poll_ids: Sequence[str], lost: Collection[str] = ()
+) -> set[str]:
+    """Return the polls that `begun` holds already. One that would be another today is removed, and none are.
 
     Each poll is loaded in one transaction, in order; so what is there must be the beginning of what shall be there, made by
     the same code and SQL under the same key and policy.
     """
-    layout, basis = settings.layout, _basis(warehouse, settings)
-    if layout.rebuild_file.exists() and _told(layout.rebuild_basis_file) == basis:
-        with suppress(duckdb.Error), warehouse.open(layout.rebuild_file) as con:
+    basis, basis_file = _basis(warehouse, settings), Layout.basis_file(begun)
+    if begun.exists() and _told(basis_file) == basis:
+        with suppress(duckdb.Error), warehouse.open(begun) as con:
             query = "select poll_id, error_kind from core.polls where status <> 'running' order by poll_id"
             loaded = dict(con.execute(query).fetchall())
             damaged = {poll_id for poll_id, kind in loaded.items() if kind == ArchiveDamaged.__name__}
             if list(loaded) == list(poll_ids[: len(loaded)]) and damaged == loaded.keys() & set(lost):
                 return set(loaded)
-    warehouse.remove_rebuild()
-    write_whole(layout.rebuild_basis_file, basis.encode())
+    remove_begun(begun)
+    write_whole(basis_file, basis.encode())
     return set()
 
 

@@ -45,10 +45,14 @@ class Script:
 def render(answers: Answers, library: str) -> str:
     """Return the page. `library` is the JavaScript that draws the charts."""
     own = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return _environment().get_template("page.html.j2").render(
-        style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-        scripts=[Script.of(library), Script.of(own)],
-        **context(answers),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            style=Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+            scripts=[Script.of(library), Script.of(own)],
+            **context(answers),
+        )
     )
 
 
