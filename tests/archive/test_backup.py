@@ -50,6 +50,7 @@ def test_only_what_is_new_is_copied(world: PolledWorld, copy: Layout, monkeypatc
     assert len(now["archive/chain.ndjson"].splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_a_poll_under_way_is_copied_as_far_as_it_is_and_later_whole(world: PolledWorld, copy: Layout) -> None:
     ledger = max((world.settings.layout.archive / "polls").rglob("*.ndjson"))
     whole, chain = ledger.read_bytes(), Archive(world.settings.layout.archive).chain.path

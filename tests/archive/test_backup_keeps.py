@@ -1,5 +1,7 @@
 """What a backup never lets go of: a chain, a ledger, a poll set aside, a key, whatever became of the warehouse since."""
 
+import pytest
+
 from pipelines.archive.backup import copy_warehouse
 from pipelines.archive.store import Archive
 from pipelines.paths import Layout
@@ -7,6 +9,7 @@ from tests.support.archives import files
 from tests.support.polled_world import PolledWorld
 
 
+@pytest.mark.slow
 def test_a_chain_that_says_otherwise_never_replaces_its_copy(world: PolledWorld, copy: Layout) -> None:
     """Who writes an archive again, chain and all, does not reach the copy, and is told of."""
     copy_warehouse(world.settings.layout, copy)

@@ -39,6 +39,7 @@ def test_the_same_body_is_read_once_and_seen_twice(tmp_path: Path, read: list[st
     assert harness.one("select count(*) from core.tasks where last_seen_at = ?", NOON + HOUR) == 3
 
 
+@pytest.mark.slow
 def test_one_changed_task_has_its_body_read(tmp_path: Path, read: list[str]) -> None:
     harness = LoadHarness(tmp_path)
     harness.poll(NOON, TASKS)
@@ -47,6 +48,7 @@ def test_one_changed_task_has_its_body_read(tmp_path: Path, read: list[str]) -> 
     assert (row.unchanged_task_count, row.changed_task_count) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_body_with_something_bad_in_it_is_read_every_time(tmp_path: Path, read: list[str]) -> None:
     harness = LoadHarness(tmp_path)
     for number in range(3):

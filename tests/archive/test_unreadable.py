@@ -31,6 +31,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["polls", "."])
 def test_a_file_in_the_place_of_a_folder_is_not_an_empty_one(settings: Settings, name: str) -> None:
     """`glob` leaves out in silence what it may not enter; a backup of such an archive would be one of no polls."""

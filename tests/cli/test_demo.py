@@ -62,6 +62,7 @@ class TestDemo:
         assert not Path("warehouse/archive").exists()
         assert not Path("warehouse/budgets.csv").exists()
 
+    @pytest.mark.slow
     def test_other_data_are_left_alone(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("demo") == 2
         assert run("demo", "--forget") == 2

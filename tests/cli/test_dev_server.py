@@ -39,6 +39,7 @@ def test_a_server_in_the_background_ends_on_sigterm() -> None:
         assert server.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process whose parent was killed")
 def test_no_server_outlives_a_kill() -> None:
     """It would hold the port, and poll by itself."""

@@ -105,6 +105,7 @@ class TestDoctor:
         # The copy is read instead of the work file.
         assert "the last one that brought tasks" in text
 
+    @pytest.mark.slow
     def test_an_old_copy_fails_unless_it_is_simulated(
         self, published: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

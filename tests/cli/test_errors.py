@@ -55,6 +55,7 @@ class TestErrors:
         assert run("query", "select 1") == 10
         assert "recoup-warehouse nightly" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_a_body_that_is_not_tasks(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         page = tmp_path / "page.html"
         page.write_text("<html></html>")

@@ -20,6 +20,7 @@ class TestFlow:
             assert con.execute("select outcome from core.runs").fetchall() == [("failed",)]
             assert con.execute("select as_of_at = ? from core.build_context", [BODY_TIME]).fetchall() == [(True,)]
 
+    @pytest.mark.slow
     def test_several_files_after_one_load(self, tmp_path: Path) -> None:
         other = tmp_path / "other.json"
         other.write_bytes(bodies.body([bodies.task("task_2")]))

@@ -25,6 +25,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     return world.settings.layout
 
 
+@pytest.mark.slow
 def test_what_is_sound_is_said_with_the_head_to_note(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     head = str(Archive(layout.archive).chain.head())
     assert run(["verify", "--head", head]) == 0
@@ -35,6 +36,7 @@ def test_what_is_sound_is_said_with_the_head_to_note(layout: Layout, capsys: pyt
     assert run(["verify", "--head", "3"]) == 2
 
 
+@pytest.mark.slow
 def test_an_answer_is_written_out_as_it_came(layout: Layout, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     archive = Archive(layout.archive)
     [poll_id, *_] = archive.poll_ids()

@@ -103,6 +103,7 @@ def test_the_dockerfile_passes_hadolint() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_compose_file_follows_the_specification() -> None:
     schema = "vendor.compose-spec"
     check = [str(SCRIPTS / "check-jsonschema"), "--builtin-schema", schema, str(DEPLOY / "compose.yaml")]

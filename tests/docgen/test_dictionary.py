@@ -22,6 +22,7 @@ def test_generated_documents_are_up_to_date() -> None:
     assert stale(models()) == [], "run `make docs` and commit what it writes"
 
 
+@pytest.mark.slow
 def test_a_changed_description_makes_all_of_them_stale(tmp_path: Path) -> None:
     write(tmp_path)
     assert stale(models(), tmp_path) == []

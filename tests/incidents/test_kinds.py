@@ -113,6 +113,7 @@ def test_a_day_that_nobody_can_judge_ends_no_anomaly(runs: int | None, measure: 
     assert found(house, "anomaly")["t"].measure == measure
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_end_and_a_new_error_and_lost_runs_measure_above_their_limits(
     house: WarehouseBuilder,
 ) -> None:

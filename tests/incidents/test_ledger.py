@@ -125,6 +125,7 @@ def test_a_bad_file_of_limits_is_named_with_its_place(tmp_path: Path, text: str 
     assert STANDARD.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_looks_change_nothing_and_the_next_one_makes_up_for_them(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)

@@ -124,6 +124,7 @@ def test_messages_for_a_sink_that_is_gone_hold_up_no_others(tmp_path: Path) -> N
     assert [json.loads(line)["subject"] for line in kept.read_text().splitlines()] == ["new"]
 
 
+@pytest.mark.slow
 def test_mail_file_and_command_take_it_too(tmp_path: Path) -> None:
     program = tmp_path / "take.py"
     program.write_text(f"import sys; open({str(tmp_path / 'taken.json')!r}, 'w').write(sys.stdin.read())")

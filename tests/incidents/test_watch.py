@@ -48,6 +48,7 @@ def ledger(settings: Settings, query: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in con.execute(query)]
 
 
+@pytest.mark.slow
 def test_a_night_that_fails_is_an_incident_until_one_goes_well(tmp_path: Path) -> None:
     with watchdog() as (url, called):
         settings = Settings.load(warehouse_dir=tmp_path, heartbeat_url=url, incident_sinks=f"file:{tmp_path}/told")

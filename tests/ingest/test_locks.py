@@ -48,6 +48,7 @@ def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
         return con.execute(query).fetchall()
 
 
+@pytest.mark.slow
 def test_the_lock_is_free_at_every_request(settings: Settings) -> None:
     asked: list[str] = []
 

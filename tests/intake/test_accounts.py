@@ -46,6 +46,7 @@ def test_the_keys_own_account_is_counted_without_an_id(harness: LoadHarness) -> 
     assert (row.status, row.unanswered_account_count, row.unanswered_account_ids) == ("partial", 1, [])
 
 
+@pytest.mark.slow
 def test_many_silent_accounts_make_one_readable_sentence(harness: LoadHarness) -> None:
     names = [f"{number:08d}-0000-4000-8000-000000000000" for number in range(50)]
     row = polled(harness, NOON, {A: fleet(A), **dict.fromkeys(names)})
@@ -151,6 +152,7 @@ def test_a_filtered_poll_proves_nothing(harness: LoadHarness) -> None:
         assert harness.one("select count(*) from core.tasks where absent_since_at is not null") == 0
 
 
+@pytest.mark.slow
 def test_the_bound_on_deletions_counts_all_accounts_together(harness: LoadHarness) -> None:
     polled(harness, NOON, {A: fleet(A, 12), B: fleet(B, 12)})
     row = polled(harness, NOON + HOUR, {A: fleet(A, 10), B: fleet(B, 11)})

@@ -137,6 +137,7 @@ def test_a_poll_far_ahead_is_refused_and_leaves_nothing(
     assert world.rows("select runs_missing_count from core.coverage_gaps") == [(3,)]
 
 
+@pytest.mark.slow
 def test_a_pretended_now_is_nobodys_clock(world: PolledWorld) -> None:
     world.poll(9, fixed(START + 57 * HOUR))
     assert world.rows("select server_at from core.responses") == [(None,)]

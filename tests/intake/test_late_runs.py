@@ -127,6 +127,7 @@ def lag_of(case: Case) -> Callable[[datetime], timedelta | None]:
     return lambda tick: None if tick in never else late.get(tick, timedelta(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_each_kind_of_late_run(tmp_path: Path, name: str) -> None:
     case, harness = CASES[name], LoadHarness(tmp_path)

@@ -79,6 +79,7 @@ def test_a_listed_run_is_attributed_when_only_one_task_can_have_made_it(
     assert harness.replay().dump() == harness.dump()
 
 
+@pytest.mark.slow
 def test_a_listed_run_may_be_of_a_task_that_nobody_could_look_at(tmp_path: Path) -> None:
     harness = LoadHarness(tmp_path)
     watched(harness, [listed()], missing=("a",), blind=("b",))

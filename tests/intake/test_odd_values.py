@@ -134,6 +134,7 @@ def test_a_window_that_is_not_told_is_never_complete(harness: LoadHarness, odd: 
     assert harness.one("select observed_until_at from core.tasks") == NOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [[None], [[]], ["run_1"], [5], [{}]])
 def test_a_window_of_what_are_no_runs_closes_no_hole(harness: LoadHarness, odd: Any) -> None:
     harness.poll(NOON, [task(runs=[run("run_1", NOON - HOUR)])])
@@ -145,6 +146,7 @@ def test_a_window_of_what_are_no_runs_closes_no_hole(harness: LoadHarness, odd: 
     assert harness.one("select observed_until_at from core.tasks") == NOON
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("told", "verdict"), [(False, "complete"), (..., "unknown"), (True, "unknown")])
 def test_the_newest_server_proves_that_an_empty_list_was_answered(
     harness: LoadHarness, told: Any, verdict: str
@@ -174,6 +176,7 @@ IMPOSSIBLE = ["2126-08-20T09:00:00Z", "1970-01-01T00:00:00Z", "0001-01-01T00:00:
               "2026-08-23T12:00:00Z", "2023-08-01T00:00:00Z"]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["createdAt", "updatedAt"])
 def test_a_run_of_another_time_is_set_aside_by_name(harness: LoadHarness, field: str) -> None:
     tasks = [

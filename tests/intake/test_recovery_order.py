@@ -127,6 +127,7 @@ def attempt(attempt_id: str, minute: int) -> dict[str, Any]:
     return {"id": attempt_id, "status": "COMPLETED", "createdAt": iso(NINE), "updatedAt": stamp}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("in_one_poll", [True, False])
 def test_an_attempt_that_two_runs_claim_is_one_row_of_the_later_claim(tmp_path: Path, in_one_poll: bool) -> None:
     harness = LoadHarness(tmp_path)

@@ -41,6 +41,7 @@ def homes(tmp_path: Path) -> Homes:
     return Homes(ShardedWorld(tmp_path, tasks()), run_details="off")
 
 
+@pytest.mark.slow
 def test_a_task_that_moved_to_another_shard_is_one_task_and_its_runs_are_counted_once(homes: Homes) -> None:
     world = homes.world
     world.poll(homes.north, 2)

@@ -53,6 +53,7 @@ def test_a_shard_hands_over_what_it_polled_and_no_mart_and_only_what_changed(wor
     assert runs(settings) == 4
 
 
+@pytest.mark.slow
 def test_a_second_poller_of_the_same_name_is_refused_until_it_takes_over(world: ShardedWorld) -> None:
     first, second = world.home("a", shard="a"), world.home("also_a", shard="a")
     polled(world, first, 2)

@@ -10,6 +10,7 @@ from tests.support.bodies import NOON, LoadHarness, run, runs_body, task
 from tests.support.coverage_helpers import DAY, HOUR, HOURLY, Source, accounted, existed
 
 
+@pytest.mark.slow
 def test_a_cron_changed_inside_a_hole_counts_by_both(tmp_path: Path) -> None:
     """Hourly became every 20 minutes at an unknown time: so many may be lost, not as few as by the old one."""
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
@@ -22,6 +23,7 @@ def test_a_cron_changed_inside_a_hole_counts_by_both(tmp_path: Path) -> None:
     assert harness.one("select schedule from core.coverage_gaps") == "*/20 * * * *"
 
 
+@pytest.mark.slow
 def test_what_ran_between_the_last_look_and_the_deletion_is_missing(tmp_path: Path) -> None:
     harness, source = LoadHarness(tmp_path), Source(HOURLY, NOON - DAY)
     source.advance(NOON + timedelta(minutes=5))
@@ -99,6 +101,7 @@ def test_each_gap_says_why(tmp_path: Path, between: str, cause: str) -> None:
     assert [row["cause"] for row in harness.rows("from core.coverage_gaps")] == [cause]
 
 
+@pytest.mark.slow
 def test_the_seven_day_cut_is_part_of_the_arithmetic(tmp_path: Path) -> None:
     harness, source = LoadHarness(tmp_path), Source("0 9 * * 1,2,3", NOON - 9 * DAY)
     for now in (NOON, NOON + 16 * DAY):

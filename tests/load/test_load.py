@@ -114,6 +114,7 @@ def test_reading_field_by_field_gives_the_same_rows_as_the_first_look(
     assert fast.dump(*without) == slow.dump(*without)
 
 
+@pytest.mark.slow
 def test_unknown_keys_are_counted_and_break_nothing(harness: LoadHarness) -> None:
     tasks = [task(runs=[run(novelty={"a": 1})], mood="blue")]
     harness.poll(NOON, tasks)

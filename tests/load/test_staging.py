@@ -53,6 +53,7 @@ def test_parts_side_by_side_give_the_rows_of_parts_in_turn(tmp_path: Path, monke
     assert beside.dump() == in_turn.dump()
 
 
+@pytest.mark.slow
 def test_what_few_of_many_answers_changed_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planning SQL for each answer would take longer than all else."""
     read: list[int] = []

@@ -60,6 +60,7 @@ def test_the_report_goes_live_with_the_copy_it_is_about(
     assert harness.instance.get_latest_materialization_event(dg.AssetKey(["published", "report"])) is not None
 
 
+@pytest.mark.slow
 def test_each_table_tells_its_rows_as_they_are_in_the_published_file(
     night: tuple[DagsterHarness, dg.ExecuteInProcessResult],
 ) -> None:

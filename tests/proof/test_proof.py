@@ -150,6 +150,7 @@ def test_a_run_that_is_inserted_after_the_look_at_its_time_is_counted_when_nobod
     assert world.con.execute(query, [START + timedelta(minutes=720)]).fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_a_late_run_that_a_look_sees_is_kept_and_late(tmp_path: Path) -> None:
     runs = five_minutes(*range(690, 721, 5), *range(730, 901, 5), at_720=729)
     world = looked_at(tmp_path, runs, 718 + 1 / 6, 728, 733, 901)

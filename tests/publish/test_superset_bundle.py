@@ -44,6 +44,7 @@ def test_every_mart_is_a_dataset_with_the_meanings_and_metrics_of_its_yml(files:
         assert told == [(metric.name, metric.expression) for metric in mart.metrics]
 
 
+@pytest.mark.slow
 def test_the_database_is_the_published_file_read_only(files: dict[str, Any]) -> None:
     [database] = of(files, "databases")
     assert database["sqlalchemy_uri"] == f"duckdb:///{FILE}"

@@ -93,6 +93,7 @@ def test_failing_now_names_the_tasks(fortnight: dict[str, Fact]) -> None:
     assert fact.href == "#show=failing"
 
 
+@pytest.mark.slow
 def test_schedules_missed_stand_beside_the_week_before(fortnight: dict[str, Fact]) -> None:
     fact = fortnight["missed"]
     assert (fact.value, fact.before, fact.tone) == ("1", "1 the week before", "warn")
@@ -181,6 +182,7 @@ class TestDigest:
         ]  # fmt: skip
         assert lines[9:] == ["The report: https://example.com/r"]
 
+    @pytest.mark.slow
     def test_a_title_means_nothing_in_markdown(self, house: WarehouseBuilder) -> None:
         line = digest(house.con, "markdown").splitlines()[3]
         assert line.startswith("- **Failing now: 1** (")

@@ -219,6 +219,7 @@ class TestNumbers:
         assert seen.text.count("The numbers as a table") == 8
 
 
+@pytest.mark.slow
 def test_an_empty_warehouse_says_so(empty: Answers) -> None:
     page = Seen(render(empty, LIBRARY))
     assert page.specs() == []

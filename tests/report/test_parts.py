@@ -39,6 +39,7 @@ def said(busy: Answers) -> dict[str, Any]:
 class TestToday:
     """Today is not over; its few runs must not look like a day's."""
 
+    @pytest.mark.slow
     def test_is_no_part_of_the_line_and_sets_no_scale(self, one: Answers) -> None:
         days = [row | {"is_today": False} for row in one.days[-3:]]
         calm = {

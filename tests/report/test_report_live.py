@@ -79,6 +79,7 @@ class TestGoingLive:
             apply_core(con)
         return settings
 
+    @pytest.mark.slow
     def test_the_page_goes_live_with_the_data(self, settings: Settings) -> None:
         publish(settings, lambda copy, out: put(out, f"{copy.name} {copy.exists()}"))
         assert (settings.layout.current / "report.html").read_text() == "recoup.duckdb True"

@@ -48,6 +48,7 @@ ZONES = st.sampled_from(["UTC", "UTC", "UTC", "America/New_York"])
 NIGHTS = st.lists(st.tuples(st.lists(updates(), max_size=4), st.integers(-30, 80), ZONES), min_size=2, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=1, deadline=None)
 @given(NIGHTS)
 def test_changes_add_up(nights: Nights) -> None:

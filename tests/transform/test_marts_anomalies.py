@@ -72,6 +72,7 @@ def test_only_days_that_stand_out_are_anomalies(two_months: WarehouseBuilder, ta
     assert two_months.query(sql, task_id) == ANOMALIES[task_id]
 
 
+@pytest.mark.slow
 def test_the_tested_day_is_not_in_its_own_baseline(two_months: WarehouseBuilder) -> None:
     rows = two_months.query(
         "select failure_ratio, baseline_n, baseline_failure_ratio, baseline_day_count from marts.anomalies "

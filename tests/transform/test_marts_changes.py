@@ -81,6 +81,7 @@ def test_a_difference_counts_only_when_it_is_more_than_noise(changes: WarehouseB
     assert verdicts == [CHANGES[case][2]]
 
 
+@pytest.mark.slow
 def test_a_change_is_compared_as_by_hand(changes: WarehouseBuilder) -> None:
     (found,) = changes.query(
         "select before_n, after_n, difference_cents, difference_low_cents, difference_high_cents, difference_ms, "

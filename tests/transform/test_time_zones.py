@@ -54,6 +54,7 @@ def house() -> WarehouseBuilder:
     return built(house, *VIEWS, reporting_timezone="Asia/Tokyo")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_view_computes_with_instants(house: WarehouseBuilder, view: str) -> None:
     assert on_instants(house.con, f"from marts.{view}") == set()
