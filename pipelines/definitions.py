@@ -13,7 +13,7 @@ from pipelines.orchestrate.asset_checks import model_checks
 from pipelines.orchestrate.assets import core_assets, mart_assets, published_assets
 from pipelines.orchestrate.failure_sensor import night_failed
 from pipelines.orchestrate.housekeeping import housekeeping
-from pipelines.orchestrate.jobs import nightly_job, nightly_schedule, poll_job
+from pipelines.orchestrate.jobs import NIGHTLY, nightly_job, nightly_schedule, poll_job
 from pipelines.orchestrate.resources import Pipeline, pipeline_resource
 from pipelines.orchestrate.sensors import poll_cadence
 from pipelines.recoup.client import RecoupClient
@@ -48,7 +48,7 @@ def build_defs(
         jobs=[poll_job, nightly_job],
         schedules=[nightly_schedule(settings)],
         sensors=[poll_cadence(settings), housekeeping(models), night_failed(settings)],
-        resources={"pipeline": pipeline_resource(pipeline)},
+        resources={"pipeline": pipeline_resource(pipeline, NIGHTLY)},
         # One process per run: starting processes, not working, would take most of the time.
         executor=dg.in_process_executor,
     )

@@ -103,7 +103,9 @@ def check_and_publish(
     """
     with noted(settings, clock) as night:
         prepare = partial(build_missing_and_note, settings, models, clock)
-        return _publish(settings, models, clock, prepare, report, night)
+        snapshot = _publish(settings, models, clock, prepare, report, night)
+        night.failure = report.failure if report else None
+        return snapshot
 
 
 def update_lake(settings: Settings, clock: Clock, *, takes_over: bool = False) -> LakeUpdate:
@@ -166,7 +168,7 @@ def noted(settings: Settings, clock: Clock) -> Iterator[Night]:
     except Exception as error:
         note_night(settings, clock, night, error)
         raise
-    note_night(settings, clock, night)
+    note_night(settings, clock, night, night.failure)
 
 
 def _publish(

@@ -147,7 +147,10 @@ def test_the_work_file_and_its_neighbours_hold_nothing_private_but_the_archive(n
     layout = nights.settings.layout
     files = [path for path in layout.root.rglob("*") if path.is_file() and layout.archive not in path.parents]
     assert {layout.work_file, layout.privacy_key_file, layout.root / "told/figures.prom"} <= set(files)
-    assert '"event": "digest"' in (layout.root / "told/messages").read_text()
+    told = [json.loads(line) for line in (layout.root / "told/messages").read_text().splitlines()]
+    assert {one.get("kind", one["event"]) for one in told} >= {"digest", "task_failing", "new_error", "poll_failing"}
+    assert any(CONTROL in one["title"] for one in told if one.get("kind") == "task_failing")
+    assert all("<address>" in one["cause"] for one in told if one.get("kind") == "new_error")
     assert {path.name: found for path in files if (found := secret_markers(path.read_bytes()))} == {}
 
 

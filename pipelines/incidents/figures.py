@@ -17,8 +17,9 @@ from pipelines.clock import Clock
 from pipelines.database.connection import open_published
 from pipelines.database.sql_text import Row, first_row, statement
 from pipelines.errors import NothingPublished
-from pipelines.incidents.ledger import kept_sizes, last_good_night, newest, undelivered
+from pipelines.incidents.ledger import newest, undelivered
 from pipelines.incidents.limits import read_limits
+from pipelines.incidents.night_facts import kept_sizes, last_good_night
 from pipelines.paths import Layout
 from pipelines.publish.snapshots import current_snapshot
 from pipelines.schedule.poll_interval import read_state

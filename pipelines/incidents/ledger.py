@@ -4,7 +4,6 @@ What is measured belongs to observe.py, what a message says to messages.py, send
 """
 
 import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -83,12 +82,13 @@ def record(
 ) -> None:
     """Open, carry on and close incidents by what was observed of `kinds`, with a message per sink for each change.
 
-    What was not observed at all, or could not be told, closes nothing.
+    What was not observed at all, or could not be told, closes nothing. A sink that is new is told of what is open.
     """
+    held: dict[tuple[str, str], float] = {}
     unseen = {(row["kind"], row["subject"]): row for row in _open(con) if row["kind"] in kinds}
     for seen in observations:
         known = unseen.pop((seen.kind, seen.subject), None)
-        limit = limits.of(seen.kind, seen.subject)
+        limit = limits.of(seen.kind, seen.subject, seen.task_id)
         if limit is None:
             if known is not None:
                 _close(con, known, "this kind was switched off for it", seen.completeness, sinks, now)
@@ -96,11 +96,13 @@ def record(
             if known is not None:
                 _doubt(con, known)
         elif seen.measure >= limit:
-            _carry_on(con, known, seen, now) if known is not None else _open_new(con, seen, limit, sinks, now)
+            held[seen.kind, seen.subject] = limit
+            _carry_on(con, known, seen, now) if known is not None else _open_new(con, seen, now)
         elif known is not None:
             _close(con, known, seen.cause, seen.completeness, sinks, now)
     for known in unseen.values():
         _doubt(con, known)
+    _tell_of_open(con, kinds, held, sinks, now)
 
 
 def keep_checks(
@@ -112,39 +114,6 @@ def keep_checks(
         "(checked_at, relation, name, severity, failing_count, snapshot_number) values (?, ?, ?, ?, ?, ?)",
         [(now.isoformat(), ".".join(c.asset), c.name, c.severity, c.failing_count, snapshot_number) for c in checks],
     )
-
-
-def count_failed_nights(con: sqlite3.Connection, *, has_failed: bool, now: datetime) -> int:
-    """Count the nights that failed one after the other, this one included."""
-    row = con.execute("select value from facts where name = 'failed_nights'").fetchone()
-    nights = (int(row["value"]) if row else 0) + 1 if has_failed else 0
-    con.execute("insert or replace into facts values ('failed_nights', ?)", [str(nights)])
-    if not has_failed:
-        con.execute("insert or replace into facts values ('last_good_night_at', ?)", [now.isoformat()])
-    return nights
-
-
-def last_good_night(layout: Layout) -> datetime | None:
-    """Return when the last good night ended; None when none is known."""
-    if not layout.incident_ledger.exists():
-        return None
-    with open_ledger(layout) as con:
-        row = con.execute("select value from facts where name = 'last_good_night_at'").fetchone()
-    return datetime.fromisoformat(row["value"]) if row else None
-
-
-def keep_sizes(con: sqlite3.Connection, sizes: Mapping[str, float]) -> None:
-    """Keep how big folders were after a night."""
-    con.execute("insert or replace into facts values ('folder_sizes', ?)", [json.dumps(sizes)])
-
-
-def kept_sizes(layout: Layout) -> dict[str, float]:
-    """Return how big folders were after the last night; nothing when none was."""
-    if not layout.incident_ledger.exists():
-        return {}
-    with open_ledger(layout) as con:
-        row = con.execute("select value from facts where name = 'folder_sizes'").fetchone()
-    return dict(json.loads(row["value"])) if row else {}
 
 
 def announce_digest(con: sqlite3.Connection, day: date, text: str, sinks: Sequence[str], now: datetime) -> None:
@@ -159,10 +128,11 @@ def announce_digest(con: sqlite3.Connection, day: date, text: str, sinks: Sequen
 
 
 def _open(con: sqlite3.Connection) -> list[sqlite3.Row]:
-    return con.execute("select * from incidents where closed_at is null").fetchall()
+    query = "select * from incidents where closed_at is null order by opened_at, kind, subject"
+    return con.execute(query).fetchall()
 
 
-def _open_new(con: sqlite3.Connection, seen: Observation, limit: float, sinks: Sequence[str], now: datetime) -> None:
+def _open_new(con: sqlite3.Connection, seen: Observation, now: datetime) -> None:
     at = now.isoformat()
     key = hashlib.sha256(f"{seen.kind}\x1f{seen.subject}\x1f{at}".encode()).hexdigest()[:16]
     con.execute(
@@ -170,7 +140,6 @@ def _open_new(con: sqlite3.Connection, seen: Observation, limit: float, sinks: S
         [key, seen.kind, seen.subject, seen.title, at, at, seen.cause, seen.measure, seen.measure]
         + [seen.completeness, seen.rows_query],
     )
-    _announce(con, key, "opened", sinks, now, limit)
 
 
 def _carry_on(con: sqlite3.Connection, known: sqlite3.Row, seen: Observation, now: datetime) -> None:
@@ -194,28 +163,44 @@ def _close(
         "update incidents set state = 'recovered', closed_at = ?, cause = ?, completeness = ? where incident_id = ?",
         [now.isoformat(), cause, completeness, known["incident_id"]],
     )
-    _announce(con, known["incident_id"], "closed", sinks, now)
+    told = con.execute("select * from incidents where incident_id = ?", [known["incident_id"]]).fetchone()
+    for sink in sinks:
+        if _was_told(con, known["incident_id"], sink):
+            _announce(con, told, "closed", sink, now)
+
+
+def _tell_of_open(
+    con: sqlite3.Connection,
+    kinds: Sequence[str],
+    limits: Mapping[tuple[str, str], float],
+    sinks: Sequence[str],
+    now: datetime,
+) -> None:
+    for row in _open(con):
+        for sink in sinks:
+            if row["kind"] in kinds and not _was_told(con, row["incident_id"], sink):
+                _announce(con, row, "opened", sink, now, limits.get((row["kind"], row["subject"])))
+
+
+def _was_told(con: sqlite3.Connection, incident_id: str, sink: str) -> bool:
+    query = "select 1 from messages where incident_id = ? and event = 'opened' and sink = ?"
+    return con.execute(query, [incident_id, sink]).fetchone() is not None
 
 
 def _announce(
-    con: sqlite3.Connection, key: str, event: str, sinks: Sequence[str], now: datetime, limit: float | None = None
+    con: sqlite3.Connection,
+    incident: sqlite3.Row,
+    event: str,
+    sink: str,
+    now: datetime,
+    limit: float | None = None,
 ) -> None:
-    incident: dict[str, Any] = dict(con.execute("select * from incidents where incident_id = ?", [key]).fetchone())
-    for sink in sinks:
-        message_key = f"{key}-{event}-{sink}"
-        con.execute(
-            "insert into messages (message_key, incident_id, event, sink, body, created_at, next_try_at) "
-            "values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                message_key,
-                key,
-                event,
-                sink,
-                body_of(incident, event, message_key, limit),
-                now.isoformat(),
-                now.isoformat(),
-            ],
-        )
+    at, key = now.isoformat(), f"{incident['incident_id']}-{event}-{sink}"
+    con.execute(
+        "insert into messages (message_key, incident_id, event, sink, body, created_at, next_try_at) "
+        "values (?, ?, ?, ?, ?, ?, ?)",
+        [key, incident["incident_id"], event, sink, body_of(dict(incident), event, key, limit), at, at],
+    )
 
 
 def newest(layout: Layout, *, are_open_only: bool, count: int = 50) -> list[dict[str, Any]]:

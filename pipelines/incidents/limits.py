@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, ValidationError
 
 from pipelines.errors import BadSettings
 from pipelines.paths import SQL_DIR
@@ -23,18 +15,20 @@ from pipelines.paths import SQL_DIR
 STANDARD = SQL_DIR / "incidents" / "limits.yml"
 
 
-def _only_off(value: bool) -> bool:
-    if value:
-        raise ValueError("must be a number, or off")
-    return value
+def _above_zero_or_off(value: object) -> float | None:
+    # Every kind measures 0 of what is well, so a limit of 0 would open an incident of everything, for ever.
+    if value is False:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < inf:
+        return float(value)
+    raise ValueError("must be a number above 0, or off")
 
 
-# Strict, since 0 is a limit and no `off`.
-Limit = Annotated[StrictBool, AfterValidator(_only_off)] | StrictInt | StrictFloat
+Limit = Annotated[float | None, PlainValidator(_above_zero_or_off)]
 
 
 class KindLimits(BaseModel):
-    """The limit of a kind, and those of single subjects; False (`off` in YAML) switches it off."""
+    """The limit of a kind, and those of single subjects; None (`off` in YAML) switches it off."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,11 +42,11 @@ class Limits:
 
     by_kind: Mapping[str, KindLimits]
 
-    def of(self, kind: str, subject: str) -> float | None:
-        """Return the limit of a subject; None when it is switched off."""
+    def of(self, kind: str, subject: str, task_id: str | None = None) -> float | None:
+        """Return the limit of a subject: its own, else that of its task, else that of the kind; None is off."""
         limits = self.by_kind[kind]
-        limit = limits.subjects.get(subject, limits.limit)
-        return None if limit is False else float(limit)
+        own = next((name for name in (subject, task_id) if name in limits.subjects), None)
+        return limits.limit if own is None else limits.subjects[own]
 
 
 def read_limits(own: Path | None) -> Limits:
@@ -77,4 +71,6 @@ def _read(path: Path) -> dict[str, KindLimits]:
     except ValidationError as error:
         fault = error.errors()[0]
         where = f"{path}, {'.'.join(str(part) for part in fault['loc']) or 'the whole file'}"
-        raise BadSettings(f"{where}: {fault['msg']}; sql/incidents/limits.yml shows the form") from error
+        raise BadSettings(
+            f"{where}: {fault['msg'].removeprefix('Value error, ')}; sql/incidents/limits.yml shows the form"
+        ) from error

@@ -25,7 +25,10 @@ LAKE_KINDS = ("lake_failing",)
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One subject as it was found; `measure` is None when nobody can tell."""
+    """One subject as it was found; `measure` is None when nobody can tell.
+
+    `task_id` is the task whose limits hold for it where it is no task itself.
+    """
 
     kind: str
     subject: str
@@ -34,6 +37,7 @@ class Observation:
     cause: str
     completeness: str
     rows_query: str
+    task_id: str | None = None
 
 
 def observe(con: Connection, kinds: Sequence[str], open_subjects: Mapping[str, Sequence[str]]) -> list[Observation]:

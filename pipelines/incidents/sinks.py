@@ -8,6 +8,7 @@ import json
 import os
 import shlex
 import smtplib
+import ssl
 import subprocess
 from collections.abc import Callable, Mapping
 from email.message import EmailMessage
@@ -32,8 +33,22 @@ class SinkFailed(Exception):
 
 def sinks_of(settings: Settings) -> dict[str, Send]:
     """Return the sinks by name. Raises BadSettings for an entry of another form, naming its place and never its value."""
+    sinks, faults = usable_sinks(settings)
+    if faults:
+        raise faults[0]
+    return sinks
+
+
+def usable_sinks(settings: Settings) -> tuple[dict[str, Send], list[BadSettings]]:
+    """Return the sinks by name, and what is wrong with the other entries: one that is misspelt silences no other."""
     text = settings.incident_sinks.get_secret_value() if settings.incident_sinks else ""
-    return {_name(entry): _sink(entry, position) for position, entry in enumerate(text.split(), start=1)}
+    sinks, faults = dict[str, Send](), list[BadSettings]()
+    for position, entry in enumerate(text.split(), start=1):
+        try:
+            sinks[_name(entry)] = _sink(entry, position)
+        except BadSettings as error:
+            faults.append(error)
+    return sinks, faults
 
 
 def _name(entry: str) -> str:
@@ -46,7 +61,7 @@ def _sink(entry: str, position: int) -> Send:
     if url.scheme == "https" or (url.scheme == "http" and is_loopback(url.hostname or "")):
         return lambda message: _post(entry, message)
     if url.scheme in ("smtp", "smtps"):
-        addresses = parse_qs(url.query)
+        addresses = _addresses(url)
         if not url.hostname or not addresses.get("from") or not addresses.get("to"):
             raise BadSettings(
                 f"{where}: write smtp://user:password@host:587?from=a@b.example&to=c@d.example,e@f.example"
@@ -73,23 +88,42 @@ def _post(url: str, message: Message) -> None:
         raise SinkFailed(f"the webhook answered {answer.status_code}")
 
 
+def _addresses(url: SplitResult) -> Mapping[str, list[str]]:
+    # A plus is a part of many addresses, and no space as in a form.
+    return parse_qs(url.query.replace("+", "%2B"))
+
+
 def _mail(url: SplitResult, message: Message) -> None:
-    addresses = parse_qs(url.query)
+    addresses = _addresses(url)
     mail = EmailMessage()
     mail["Subject"], mail["From"], mail["To"] = message["subject_line"], addresses["from"][0], ",".join(addresses["to"])
     mail["Message-ID"] = f"<{message['key']}@recoup-warehouse>"
     mail.set_content(message["text"])
-    connect = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
     try:
-        with connect(url.hostname or "", url.port or 0, timeout=TIMEOUT_SECONDS) as server:
-            server.ehlo()
-            if server.has_extn("starttls"):
-                server.starttls()
+        with _mail_server(url) as server:
             if url.username:
                 server.login(unquote(url.username), unquote(url.password or ""))
             server.send_message(mail)
     except (OSError, smtplib.SMTPException) as error:
         raise SinkFailed(f"the mail server did not take it ({type(error).__name__})") from None
+
+
+def _mail_server(url: SplitResult) -> smtplib.SMTP:
+    """Connect, by TLS wherever the server knows it; a password goes only to a server that proved who it is."""
+    host = url.hostname or ""
+    context = ssl.create_default_context()
+    if not url.username or is_loopback(host):  # as mail servers do among themselves: better than none
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if url.scheme == "smtps":
+        return smtplib.SMTP_SSL(host, url.port or 0, timeout=TIMEOUT_SECONDS, context=context)
+    server = smtplib.SMTP(host, url.port or 0, timeout=TIMEOUT_SECONDS)
+    server.ehlo()
+    if server.has_extn("starttls"):
+        server.starttls(context=context)
+    elif url.username and not is_loopback(host):
+        server.close()
+        raise SinkFailed("the mail server offers no TLS, so the password was not sent to it")
+    return server
 
 
 def _append(path: Path, message: Message) -> None:

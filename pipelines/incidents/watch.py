@@ -3,8 +3,9 @@
 Nothing here fails a build or a night: what cannot be noted or told is said in one line, and stays due.
 """
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -17,15 +18,14 @@ from pipelines.errors import BadSettings, RecoupError
 from pipelines.incidents.figures import folder_sizes, write_figures
 from pipelines.incidents.ledger import (
     announce_digest,
-    count_failed_nights,
     keep_checks,
-    keep_sizes,
     open_ledger,
     open_subjects,
     record,
     transaction,
 )
 from pipelines.incidents.limits import read_limits
+from pipelines.incidents.night_facts import count_failed_nights, keep_sizes
 from pipelines.incidents.observe import (
     BUILD_KINDS,
     LAKE_KINDS,
@@ -39,7 +39,7 @@ from pipelines.incidents.observe import (
     observe_state,
 )
 from pipelines.incidents.outbox import Delivered, deliver
-from pipelines.incidents.sinks import sinks_of
+from pipelines.incidents.sinks import usable_sinks
 from pipelines.machine_faults import in_words
 from pipelines.paths import Layout
 from pipelines.report.digest import digest
@@ -74,10 +74,11 @@ def fill_from_ledger(con: Connection, layout: Layout) -> None:
 
 @dataclass(slots=True)
 class Night:
-    """How far a night got: what its checks found, and the snapshot that it published."""
+    """How far a night got: what its checks found, the snapshot that it published, and what failed without ending it."""
 
     checks: list[CheckResult] = field(default_factory=list)
     snapshot_number: int | None = None
+    failure: RecoupError | None = None
 
 
 def note_night(settings: Settings, clock: Clock, night: Night, error: Exception | None = None) -> None:
@@ -96,23 +97,20 @@ def note_night(settings: Settings, clock: Clock, night: Night, error: Exception 
 
 def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception | None) -> None:
     with without_failing("the night was not noted"), open_ledger(settings.layout) as ledger:
-        limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         told = _words(error) if error is not None else None
-        kinds = (*NIGHT_KINDS, *STATE_KINDS)
         with transaction(ledger):
             keep_checks(ledger, night.checks, clock(), night.snapshot_number)
             nights = count_failed_nights(ledger, has_failed=error is not None, now=clock())
             seen = [*observe_night(nights, told, night.checks), *observe_state(settings.layout, clock())]
-            record(ledger, seen, kinds=kinds, limits=limits, sinks=sinks, now=clock())
+            _record(ledger, settings, seen, (*NIGHT_KINDS, *STATE_KINDS), clock)
 
 
 def note_lake(settings: Settings, clock: Clock, error: Exception | None) -> None:
     """Note whether the lake could be brought up to date; send what is due."""
     with without_failing("the lake was not noted"), open_ledger(settings.layout) as ledger:
-        limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
         seen = observe_lake(_words(error) if error is not None else None, has_lake=settings.has_lake)
         with transaction(ledger):
-            record(ledger, [seen], kinds=LAKE_KINDS, limits=limits, sinks=sinks, now=clock())
+            _record(ledger, settings, [seen], LAKE_KINDS, clock)
     _tell_all(settings, clock)
 
 
@@ -122,7 +120,7 @@ def _note_digest(settings: Settings, clock: Clock) -> None:
             text = digest(con, "text")
         day = clock().astimezone(ZoneInfo(settings.reporting_timezone)).date()
         with transaction(ledger):
-            announce_digest(ledger, day, text, list(sinks_of(settings)), clock())
+            announce_digest(ledger, day, text, list(usable_sinks(settings)[0]), clock())
 
 
 def _tell_all(settings: Settings, clock: Clock) -> None:
@@ -139,20 +137,33 @@ def _note(
     more: Sequence[Observation] = (),
     more_kinds: Sequence[str] = (),
 ) -> None:
-    limits, sinks = read_limits(settings.incident_limits_path), list(sinks_of(settings))
     with open_ledger(settings.layout) as ledger:
         seen = observe(con, kinds, open_subjects(ledger))
         with transaction(ledger):
-            record(ledger, [*seen, *more], kinds=[*kinds, *more_kinds], limits=limits, sinks=sinks, now=clock())
+            _record(ledger, settings, [*seen, *more], [*kinds, *more_kinds], clock)
+
+
+def _record(
+    ledger: sqlite3.Connection, settings: Settings, seen: Sequence[Observation], kinds: Sequence[str], clock: Clock
+) -> None:
+    """Open and close incidents in the caller's transaction; under limits that cannot be read nobody can tell."""
+    with suppress(BadSettings):  # said by `tell`, which follows
+        limits, (sinks, _) = read_limits(settings.incident_limits_path), usable_sinks(settings)
+        record(ledger, seen, kinds=kinds, limits=limits, sinks=list(sinks), now=clock())
 
 
 def tell(settings: Settings, clock: Clock) -> Delivered:
     """Send what is due; what a sink does not take is said in one line and stays due."""
     done = Delivered()
     with without_failing("messages were not sent"):
-        done = deliver(settings.layout, sinks_of(settings), clock)
+        sinks, misspelt = usable_sinks(settings)
+        for wrong in misspelt:
+            warn("not_told", f"nothing is told there: {wrong}")
+        done = deliver(settings.layout, sinks, clock)
         for fault in done.faults:
             warn("not_told", f"a message was not taken yet, {fault}; it is tried again")
+    with without_failing("incidents were not noted"):
+        read_limits(settings.incident_limits_path)
     return done
 
 
@@ -181,4 +192,6 @@ def without_failing(what: str) -> Iterator[None]:
 def _words(error: Exception) -> str:
     """Our own errors say what, where and what next; the words of others may hold what must not leave."""
     known = error if isinstance(error, RecoupError) else in_words(error)
+    if type(known) is RecoupError:
+        return str(known)
     return f"{type(known).__name__}: {known}" if known else type(error).__name__

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from pipelines.clock import utc_now
+from pipelines.database.connection import open_published
 from pipelines.orchestrate.assets import PUBLISHED_FILE, REPORT, asset_key
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.orchestrate.run_liveness import end_dead_runs, unfinished_runs
+from pipelines.publish.publisher import published_relations
 from pipelines.publish.snapshots import Snapshot, current_snapshot
 from pipelines.report.publish_hook import REPORT_NAME
-from pipelines.transform.model import Key, Model
+from pipelines.transform.model import Model
 
 SENSOR = "housekeeping"
 LOOK_EVERY_SECONDS = 30
@@ -21,7 +23,6 @@ LOOK_EVERY_SECONDS = 30
 
 def housekeeping(models: Sequence[Model]) -> dg.SensorDefinition:
     """Return the sensor; it is always on, since without it a killed run would hold up all others for hours."""
-    known = {model.key for model in models}
 
     def look(
         context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeline]
@@ -36,7 +37,7 @@ def housekeeping(models: Sequence[Model]) -> dg.SensorDefinition:
             return dg.SkipReason(f"all is told: snapshot {snapshot.number} is published")
         if unfinished_runs(context.instance):
             return dg.SkipReason("a run is under way, which will tell what it published")
-        return dg.SensorResult(asset_events=list(_made(snapshot, known, pipeline)), cursor=str(snapshot.number))
+        return dg.SensorResult(asset_events=list(_made(snapshot, models, pipeline)), cursor=str(snapshot.number))
 
     return dg.sensor(
         name=SENSOR,
@@ -53,12 +54,15 @@ def _last_told(instance: dg.DagsterInstance) -> int | None:
     return number.value if isinstance(number, dg.IntMetadataValue) else None
 
 
-def _made(snapshot: Snapshot, known: set[Key], pipeline: Pipeline) -> Iterator[dg.AssetMaterialization]:
+def _made(snapshot: Snapshot, known: Sequence[Model], pipeline: Pipeline) -> Iterator[dg.AssetMaterialization]:
     published_at = dg.MetadataValue.timestamp(snapshot.published_at)
-    for table, row_count in snapshot.row_counts.items():
-        schema, _, name = table.partition(".")
-        if (schema, name) in known:
-            yield _event(asset_key((schema, name)), {"dagster/row_count": row_count, "published_at": published_at})
+    with open_published(pipeline.settings.layout) as con:
+        published = set(published_relations(con))
+    for model in known:
+        if model.relation in published:
+            row_count = snapshot.row_counts.get(model.relation)  # nobody counts the rows of a view
+            counted = {} if row_count is None else {"dagster/row_count": row_count}
+            yield _event(asset_key(model.key), {**counted, "published_at": published_at})
     if (snapshot.path.parent / REPORT_NAME).exists() and pipeline.write_report is not None:
         yield _event(REPORT, {"published_at": published_at})
     # Last: it says that this snapshot is told.

@@ -12,7 +12,7 @@ import dagster as dg
 from pipelines.clock import Clock, utc_now
 from pipelines.database.connection import Warehouse
 from pipelines.errors import BadPayload, RecoupError, Unreachable, WarehouseBusy
-from pipelines.incidents.watch import note_build
+from pipelines.incidents.watch import beat, note_build
 from pipelines.lake.update import LakeUpdate
 from pipelines.load.poll_rows import PollSummary
 from pipelines.machine_faults import in_words
@@ -98,14 +98,19 @@ class Pipeline:
         return ReportAttachment(self.write_report) if self.write_report else None
 
 
-def pipeline_resource(pipeline: Pipeline) -> dg.ResourceDefinition:
-    """Give a pipeline to assets and sensors; while a run has it, the run is marked as alive."""
+def pipeline_resource(pipeline: Pipeline, night_job: str) -> dg.ResourceDefinition:
+    """Give a pipeline to assets and sensors; while a run has it, the run is marked as alive.
+
+    A run of `night_job` tells the heartbeat that it began; its last step, or the failure sensor, tells how it ended.
+    """
 
     def lend(context: dg.InitResourceContext) -> Iterator[Pipeline]:
         if context.run is None:
             yield pipeline
             return
         with alive(pipeline.settings.layout, context.run.run_id):
+            if context.run.job_name == night_job:
+                beat(pipeline.settings, "/start")
             yield pipeline
 
     return dg.ResourceDefinition(lend, description="Settings, models, clock and client of the pipeline.")

@@ -29,11 +29,19 @@ class ReportAttachment:
             page.unlink(missing_ok=True)
             self._failure = error
 
+    @property
+    def failure(self) -> ReportFailed | None:
+        """What is to be told when the page was not written."""
+        if self._failure is None:
+            return None
+        reason = f"{type(self._failure).__name__}: {self._failure}"
+        return ReportFailed(
+            f"the data are published, but without {REPORT_NAME}, since writing it failed ({reason}); "
+            "see to the cause and run `recoup-warehouse publish`"
+        )
+
     def raise_failure(self) -> None:
         """Raise ReportFailed when the page was not written."""
-        if self._failure is not None:
-            reason = f"{type(self._failure).__name__}: {self._failure}"
-            raise ReportFailed(
-                f"the data are published, but without {REPORT_NAME}, since writing it failed ({reason}); "
-                "see to the cause and run `recoup-warehouse publish`"
-            ) from self._failure
+        failure = self.failure
+        if failure is not None:
+            raise failure from self._failure

@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,25 @@ def test_a_trouble_that_comes_back_is_another_incident(ledger: sqlite3.Connectio
     assert rows(ledger, "select count(distinct message_key) from messages") == [(3,)]
 
 
+def test_a_new_sink_is_told_of_what_is_open_and_never_of_an_end_alone(ledger: sqlite3.Connection) -> None:
+    def told_to(*sinks: str, day: int, a: int, b: int) -> None:
+        found, limits = [seen(a, "a"), seen(b, "b")], read_limits(None)
+        with transaction(ledger):
+            record(ledger, found, kinds=[KIND], limits=limits, sinks=sinks, now=NOON + day * DAY)
+
+    told_to(day=0, a=3, b=3)
+    told_to("early", day=1, a=3, b=3)
+    told_to("early", "late", day=2, a=3, b=0)
+    told_to("late", day=3, a=0, b=0)
+    query = "select sink, subject, event from messages join incidents using (incident_id) order by created_at, subject"
+    assert rows(ledger, query) == [
+        *[("early", subject, "opened") for subject in "ab"],
+        ("late", "a", "opened"),
+        ("early", "b", "closed"),
+        ("late", "a", "closed"),
+    ]
+
+
 def test_the_same_look_twice_changes_no_message(ledger: sqlite3.Connection) -> None:
     for day in (0, 0, 1, 1):
         look(ledger, day, seen(3 - 3 * day))
@@ -94,10 +114,10 @@ def test_a_limit_of_its_own_and_off(ledger: sqlite3.Connection, tmp_path: Path) 
     subjects = [seen(5, "t"), seen(5, "patient"), seen(5, "quiet")]
     look(ledger, 0, *subjects, limits=read_limits(own))
     assert rows(ledger, "select subject from incidents") == [("t",)]
-    own.write_text("task_failing: {limit: 0}")
-    look(ledger, 0, seen(0, "calm"), seen(5), limits=read_limits(own))
-    assert rows(ledger, "select subject from incidents order by 1") == [("calm",), ("t",)]
-    look(ledger, 1, seen(0, "calm"), seen(5), limits=read_limits(None))
+    runs = [replace(seen(5, name), task_id="patient") for name in ("run", "odd")]
+    own.write_text("task_failing: {limit: 3, subjects: {patient: 6, odd: 4}}")
+    look(ledger, 1, *runs, replace(seen(7, "long"), task_id="patient"), seen(5), limits=read_limits(own))
+    assert rows(ledger, "select subject from incidents order by 1") == [("long",), ("odd",), ("t",)]
     own.write_text("task_failing: {limit: off}")
     look(ledger, 2, *subjects, limits=read_limits(own))
     query = "select state, cause from incidents where subject = 't'"
@@ -108,7 +128,10 @@ def test_a_limit_of_its_own_and_off(ledger: sqlite3.Connection, tmp_path: Path) 
     ("text", "said"),
     [
         ("task_faling: {limit: 3}", "no kind of incident called task_faling"),
-        ("task_failing: {limit: many}", "task_failing"),
+        ("task_failing: {limit: many}", "task_failing.limit: must be a number above 0, or off"),
+        ("task_failing: {limit: 0}", "must be a number above 0, or off"),
+        ("task_failing: {limit: .nan}", "must be a number above 0, or off"),
+        ("task_failing: {limit: 3, subjects: {a: -1}}", "task_failing.subjects.a: must be"),
         ("task_failing: {limt: 3}", "task_failing"),
         ("task_failing: {limit: on}", "task_failing"),
         ("a: [", "is no YAML"),

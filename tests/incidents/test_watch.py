@@ -100,6 +100,22 @@ def test_nothing_of_it_fails_a_night(tmp_path: Path, wrong: dict[str, str], capl
         night.checks.append(BAD_CHECK)
     assert caplog.records
     assert "hush-hush" not in caplog.text
+    # A night is kept whatever is wrong with the settings of incidents.
+    assert ledger(settings, "select name, failing_count from check_results") == [("unique_run_id", 7)]
+    assert ledger(settings, "select name from facts where name = 'last_good_night_at'") != []
+
+
+def test_a_misspelt_sink_silences_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told, second = tmp_path / "told", tmp_path / "second"
+    settings = Settings.load(warehouse_dir=tmp_path, incident_sinks=f"fil:{second} file:{told}")
+    with noted(settings, lambda: NOON) as night:
+        night.checks.append(BAD_CHECK)
+    assert "RECOUP_INCIDENT_SINKS, entry 1" in caplog.text
+    assert len(told.read_text().splitlines()) == 1
+    settings = Settings.load(warehouse_dir=tmp_path, incident_sinks=f"file:{second} file:{told}")
+    with noted(settings, lambda: NOON) as night:
+        night.checks.append(BAD_CHECK)
+    assert len(second.read_text().splitlines()) == len(told.read_text().splitlines()) == 1
 
 
 def test_a_ledger_that_cannot_be_written_fails_no_build(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from pipelines.database.connection import Warehouse
 from pipelines.errors import (
@@ -22,7 +23,8 @@ from pipelines.orchestrate.failure_sensor import night_failed
 from pipelines.orchestrate.resources import told_in_one_line
 from pipelines.publish.snapshots import snapshot_numbers
 from pipelines.schedule import poll_interval
-from tests.support.dagster_harness import KEY, DagsterHarness, light_harness
+from tests.incidents.test_watch import watchdog
+from tests.support.dagster_harness import KEY, DagsterHarness, light_harness, write_report
 
 
 @pytest.fixture
@@ -118,4 +120,22 @@ def test_a_night_that_dagster_sees_fail_is_noted_as_an_incident(harness: Dagster
     sensor(context)
     (incident,) = newest(harness.settings.layout, are_open_only=True)
     assert (incident["kind"], incident["state"]) == ("night_failing", "open")
-    assert "failed in core" in incident["cause"]
+    assert incident["cause"].startswith("core: ")
+    assert "RECOUP_API_KEY" in incident["cause"], "our own line says why"
+    assert result.run_id in incident["cause"]
+
+
+@pytest.mark.slow
+def test_a_night_whose_report_fails_is_no_good_night(harness: DagsterHarness) -> None:
+    def broken(*_: Path) -> None:
+        raise ValueError("no page")
+
+    with watchdog() as (url, called):
+        harness.settings = harness.settings.model_copy(update={"heartbeat_url": SecretStr(url)})
+        assert not harness.execute("nightly", write_report=broken).success
+        assert harness.execute("nightly", write_report=write_report).success
+        assert harness.execute("poll").success
+    assert called == ["/beat/start", "/beat/fail", "/beat/start", "/beat"]
+    (incident,) = newest(harness.settings.layout, are_open_only=False)
+    assert (incident["kind"], incident["state"]) == ("night_failing", "recovered")
+    assert snapshot_numbers(harness.settings.layout) == [1, 2]

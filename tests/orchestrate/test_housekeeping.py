@@ -15,7 +15,7 @@ import yaml
 from pipelines.cli.dev_server import WORKSPACE
 from pipelines.clock import utc_now
 from pipelines.orchestrate.run_liveness import GRACE, LOCATION, REPOSITORY_TAG, alive, end_dead_runs
-from tests.support.dagster_harness import DagsterHarness, light_harness, stored_harness
+from tests.support.dagster_harness import MODELS, DagsterHarness, light_harness, stored_harness
 from tests.support.publish_harness import publish_at
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,10 +107,13 @@ def test_without_a_lock_only_what_is_surely_ours_and_had_its_time_is_ended(harne
 def test_what_the_command_line_published_shows_once_with_its_rows(harness: DagsterHarness) -> None:
     assert isinstance(harness.keep_house(), dg.SkipReason)
     harness.pipeline().poll()
-    snapshot = publish_at(harness.settings.layout, harness.now)
+    snapshot = harness.pipeline().publish()
     told = harness.keep_house()
     made = {tuple(event.asset_key.path): event for event in told.asset_events}
     assert made["core", "runs"].metadata["dagster/row_count"].value == 4
+    counted = {key for key, event in made.items() if "dagster/row_count" in event.metadata}
+    assert made.keys() - {("published", "recoup_duckdb")} == {model.key for model in MODELS}
+    assert counted == {model.key for model in MODELS if model.materialized != "view"}
     assert made["published", "recoup_duckdb"].metadata["snapshot"].value == snapshot.number
     assert isinstance(harness.keep_house(told.cursor), dg.SkipReason)
 

@@ -26,7 +26,7 @@ def night() -> Iterator[tuple[DagsterHarness, dg.ExecuteInProcessResult]]:
     with stored_harness() as harness:
         told = f"file:{harness.settings.layout.incidents}/told.jsonl"
         limits = harness.settings.layout.root / "limits.yml"
-        limits.write_text("{task_failing: {limit: 0}, new_error: {limit: 0}}")  # so that there is much to tell
+        limits.write_text("disk_filling: {limit: 1.0e-12}")  # so that there is something to tell
         chosen = {"incident_sinks": SecretStr(told), "incident_limits_file": limits}
         harness.settings = harness.settings.model_copy(update=chosen)
         budget = "account_id,monthly_budget_usd,warn_ratio\n*,7.50,\n"

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.bodies import runs_body
-from tests.support.secret_markers import private_run
+from tests.support.secret_markers import OLD_RUN, private_run
 
 KEY = "recoup_sk_canary_of_the_api_key"
 
@@ -26,7 +26,7 @@ class Source:
         url = urlsplit(path)
         if url.path.endswith("/runs"):
             wanted = parse_qs(url.query).get("runId", ["run_listed"])[0]
-            return 200, runs_body([private_run(wanted, status="FAILED")])
+            return 200, runs_body([private_run(wanted, 24 * 9 if wanted == OLD_RUN else 3, status="FAILED")])
         self.asked += 1
         return self.answers[min(self.asked, len(self.answers)) - 1]
 

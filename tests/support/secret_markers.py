@@ -15,6 +15,8 @@ from tests.support.bodies import NOON, body, run, task
 
 # In the title, which is no secret: whoever searches must find it, or the search proves nothing.
 CONTROL = "control-of-the-search"
+# Older than a week, so that errors of this week can be called new.
+OLD_RUN = "run_old"
 # Every private text holds the word canary; nothing else does.
 SECRET_MARKER = re.compile(rb"(?i)canary[\w.:-]*")
 
@@ -114,11 +116,15 @@ def first_tasks() -> bytes:
     bad_run = private_run("run_bad", 5, createdAt=text("bad-created"), costInCents=text("bad-cost"))
     bad_attempts = private_run("run_half", 6)
     bad_attempts["attempts"] = [{"id": "a", "status": text("bad-attempt"), "error": error("bad-attempt")}]
+    # A task that fails, with an error that is new since there is a week of past: both are told as incidents.
+    failing = [private_run(f"run_fail_{hours}", hours) for hours in (7, 8, 9)]
+    old = private_run(OLD_RUN, 24 * 9)
     return body(
         [
             private_task("task_1", private_run("run_1"), bad_run, bad_attempts),
             private_task("task_2", schedule=talkative("schedule"), timezone=talkative("zone"), recent_runs=None),
             private_task("task_3", private_run("run_3"), title={"text": text("bad-title")}, id=text("bad-id")),
+            private_task("task_4", *failing, old),
             {address("whole"): text("whole")},
         ]
     )
