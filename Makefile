@@ -26,7 +26,7 @@ COMPILE := $(BIN)/uv pip compile -q --system-certs --universal --python-version 
 SIDE_LOCKS := $(addsuffix .lock,docs/bi/requirements docs/bi/requirements-dbt docs/bi/requirements-postgres docs/bi/superset/requirements benchmarks/requirements-peers)
 
 lock: setup ## Resolve every lock again from what it is made of (names, versions and hashes; no index is named)
-	$(COMPILE) --extra postgres --extra mcp --extra lake --group dev --constraint constraints.txt pyproject.toml -o requirements.lock
+	$(COMPILE) --extra postgres --extra celery --extra k8s --extra mcp --extra lake --group dev --constraint constraints.txt pyproject.toml -o requirements.lock
 	for lock in $(SIDE_LOCKS); do $(COMPILE) $${lock%.lock}.txt -o $$lock || exit 1; done
 
 audit: setup ## Compare every lock with the known faults of the package index; fails, too, where that cannot be asked

@@ -16,6 +16,8 @@ from pipelines.orchestrate.housekeeping import housekeeping
 from pipelines.orchestrate.jobs import NIGHTLY, nightly_job, nightly_schedule, poll_job
 from pipelines.orchestrate.resources import Pipeline, pipeline_resource
 from pipelines.orchestrate.sensors import poll_cadence
+from pipelines.orchestrate.shard_jobs import shard_jobs
+from pipelines.orchestrate.shard_requests import shard_schedules, shard_sensors
 from pipelines.recoup.client import RecoupClient
 from pipelines.report import write_report as write_the_report
 from pipelines.settings import Settings
@@ -45,9 +47,9 @@ def build_defs(
             published_assets(models, with_report=write_report is not None),
         ],
         asset_checks=[model_checks(models)],
-        jobs=[poll_job, nightly_job],
-        schedules=[nightly_schedule(settings)],
-        sensors=[poll_cadence(settings), housekeeping(models), night_failed(settings)],
+        jobs=[poll_job, nightly_job, *shard_jobs(settings)],
+        schedules=[nightly_schedule(settings), *shard_schedules(settings)],
+        sensors=[poll_cadence(settings), housekeeping(models), night_failed(settings), *shard_sensors(settings)],
         resources={"pipeline": pipeline_resource(pipeline, NIGHTLY)},
         # One process per run: starting processes, not working, would take most of the time.
         executor=dg.in_process_executor,

@@ -5,7 +5,7 @@ Opening what they name belongs to lake/connection.py.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
@@ -72,6 +72,8 @@ class SettingsOfShards(BaseModel):
 
     shard: str | None = None
     shards: Annotated[tuple[str, ...], NoDecode] = ()
+    # After `shards`, which it is checked against.
+    executor: Literal["in_process", "celery", "k8s"] = "in_process"
 
     @field_validator("shard", mode="before")
     @classmethod
@@ -98,6 +100,16 @@ class SettingsOfShards(BaseModel):
         if values:
             _check_shards(values, info.data)
         return tuple(dict.fromkeys(values))
+
+    @field_validator("executor")
+    @classmethod
+    def _for_shards(cls, value: str, info: ValidationInfo) -> str:
+        if value != "in_process" and "shards" in info.data and not (info.data["shards"] or info.data.get("shard")):
+            raise ValueError(
+                "says where Dagster runs the polls of shards, and is set where RECOUP_SHARDS or RECOUP_SHARD is; "
+                "all else runs in one process"
+            )
+        return value
 
     def refuse_gatherer(self, what: str) -> None:
         """Raise BadSettings in a warehouse that gathers shards, which has no archive; `what` cannot be done there."""

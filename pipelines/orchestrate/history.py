@@ -7,16 +7,15 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.orchestrate.jobs import POLL
 from pipelines.orchestrate.run_liveness import is_of_this_location
 
 PRUNED_AT_ONCE = 100
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-def prune_poll_runs(instance: dg.DagsterInstance, kept: int) -> int:
-    """Delete finished poll runs beyond `kept`: each takes about 200 KB, and polls are frequent."""
-    finished = dg.RunsFilter(job_name=POLL, statuses=_FINISHED)
+def prune_runs(instance: dg.DagsterInstance, job: str, kept: int) -> int:
+    """Delete finished runs of a job of polls beyond `kept`: each takes about 200 KB, and polls are frequent."""
+    finished = dg.RunsFilter(job_name=job, statuses=_FINISHED)
     records = instance.get_run_records(filters=finished, limit=kept + PRUNED_AT_ONCE)
     ours = [record.dagster_run.run_id for record in records if is_of_this_location(record.dagster_run)]
     for run_id in ours[kept:]:

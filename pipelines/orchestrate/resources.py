@@ -16,7 +16,14 @@ from pipelines.incidents.watch import beat, note_build
 from pipelines.lake.update import LakeUpdate
 from pipelines.load.poll_rows import PollSummary
 from pipelines.machine_faults import in_words
-from pipelines.nightly import build_missing_and_note, check_and_publish, poll_and_note, update_lake
+from pipelines.nightly import (
+    NightReport,
+    build_missing_and_note,
+    check_and_publish,
+    nightly,
+    poll_and_note,
+    update_lake,
+)
 from pipelines.orchestrate.run_liveness import alive
 from pipelines.publish.publisher import count_rows
 from pipelines.publish.snapshots import Snapshot
@@ -53,6 +60,15 @@ class Pipeline:
         client = self.make_client(self.settings, self.clock) if self.make_client else None
         try:
             return poll_and_note(self.settings, clock=self.clock, client=client)
+        finally:
+            if client is not None:
+                client.close()
+
+    def night(self) -> NightReport:
+        """Poll, build, check, publish and hand over, as the command line does."""
+        client = self.make_client(self.settings, self.clock) if self.make_client else None
+        try:
+            return nightly(self.settings, clock=self.clock, client=client)
         finally:
             if client is not None:
                 client.close()

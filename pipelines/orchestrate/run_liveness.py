@@ -18,6 +18,8 @@ from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE, Layout
 # The same name as in workspace.yaml and pyproject.toml.
 LOCATION = "recoup_warehouse"
 REPOSITORY_TAG = ".dagster/repository"
+# Only jobs of shards have partitions: their runs are processes elsewhere.
+PARTITION_TAG = "dagster/partition"
 # Between its first event and its lock a run only sets up its resources; nothing of it can hang for so long.
 GRACE = timedelta(minutes=2)
 
@@ -48,15 +50,19 @@ def alive(layout: Layout, run_id: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def unfinished_runs(instance: dg.DagsterInstance) -> Sequence[dg.RunRecord]:
-    """List the runs of this code location that have not ended; an instance may serve other projects too."""
+def unfinished_runs(instance: dg.DagsterInstance, shard: str | None = None) -> Sequence[dg.RunRecord]:
+    """List the runs of this home that have not ended, or those of a shard; an instance may serve other projects too."""
     records = instance.get_run_records(filters=dg.RunsFilter(statuses=list(UNFINISHED)))
-    return [record for record in records if is_of_this_location(record.dagster_run)]
+    ours = [record for record in records if is_of_this_location(record.dagster_run)]
+    return [record for record in ours if record.dagster_run.tags.get(PARTITION_TAG) == shard]
 
 
-def end_dead_runs(instance: dg.DagsterInstance, layout: Layout, now: datetime) -> list[dg.DagsterRun]:
+def end_dead_runs(
+    instance: dg.DagsterInstance, layout: Layout, now: datetime, shard: str | None = None
+) -> list[dg.DagsterRun]:
     """Report runs as failed that stand as started and whose process is gone, so that nothing waits for them."""
-    dead = [record.dagster_run for record in unfinished_runs(instance) if _is_dead(instance, layout, record, now)]
+    records = unfinished_runs(instance, shard)
+    dead = [record.dagster_run for record in records if _is_dead(instance, layout, record, now)]
     for run in dead:
         instance.report_run_failed(
             run, "Its process is gone (killed, or the machine went down). The next run loads what it left unloaded."

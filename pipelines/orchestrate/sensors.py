@@ -10,8 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.orchestrate.history import prune_poll_runs
-from pipelines.orchestrate.jobs import poll_job
+from pipelines.orchestrate.history import prune_runs
+from pipelines.orchestrate.jobs import POLL, poll_job
 from pipelines.orchestrate.resources import Pipeline
 from pipelines.orchestrate.run_liveness import unfinished_runs
 from pipelines.schedule import poll_interval
@@ -70,7 +70,7 @@ def _look(context: dg.SensorEvaluationContext, pipeline: dg.ResourceParam[Pipeli
     due = next_request(state, cursor, settings)
     if due.due_at is not None and now < due.due_at:
         return dg.SkipReason(f"next poll at {due.due_at:%Y-%m-%d %H:%M:%S} UTC: {due.reason}")
-    prune_poll_runs(context.instance, settings.poll_runs_kept)
+    prune_runs(context.instance, POLL, settings.poll_runs_kept)
     attempt = 1 if cursor is None or cursor.is_answered_by(state) else cursor.attempt + 1
     # The reason goes with the run. A word in the sensor's log would be a file for each tick that nobody removes.
     request = dg.RunRequest(run_key=f"poll-{due.due_at or now:%Y%m%dT%H%M%S.%f}", tags={"recoup/why": due.reason[:200]})

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,7 +33,7 @@ def files() -> Iterator[Path]:
     return (path for path in DEPLOY.rglob("*") if path.is_file())
 
 
-def loaded(name: str) -> dict[str, object]:
+def loaded(name: str) -> dict[str, Any]:
     found = yaml.safe_load((DEPLOY / name).read_text())
     assert isinstance(found, dict)
     return found
@@ -58,6 +60,27 @@ def test_dagster_is_configured_as_the_product_configures_it() -> None:
     del own["event_log_storage"]  # SQLite's
     assert {name: configuration[name] for name in own} == own
     assert configuration.keys() - own.keys() == {"storage", "compute_logs", "local_artifact_storage"}
+    celery = loaded("celery/dagster.yaml")
+    assert not list(differences((DEPLOY / "celery/dagster.yaml").read_text()))
+    launcher, concurrency = celery.pop("run_launcher"), celery.pop("concurrency")
+    assert celery == {name: value for name, value in configuration.items() if name != "concurrency"}
+    assert [concurrency["pools"], launcher["class"]] == [own["concurrency"]["pools"], "CeleryRunLauncher"]
+
+
+def test_each_worker_listens_to_the_queue_of_its_home_and_no_home_reads_the_file_of_another() -> None:
+    services = loaded("celery/compose.yaml")["services"]
+    workers = {name: one for name, one in services.items() if one.get("command", [""])[0] == "celery"}
+    homes = {name: one["environment"].get("RECOUP_SHARD", "gatherer") for name, one in workers.items()}
+    assert homes == {name: one["command"][one["command"].index("-Q") + 1] for name, one in workers.items()}
+    assert {one["command"][2] for one in workers.values()} == {"pipelines.orchestrate.celery_worker"}
+    assert find_spec("pipelines.orchestrate.celery_worker")
+    launcher = loaded("celery/dagster.yaml")["run_launcher"]
+    assert launcher["config"]["default_queue"] == "gatherer"
+    shards = services["code"]["environment"]["RECOUP_SHARDS"].split(",")
+    assert set(shards) == set(homes) - {"gatherer"}
+    files = {name: service["env_file"] for name, service in services.items() if "env_file" in service}
+    assert files == {name: f"{name}.env" for name in workers} | {"code": "gatherer.env"}
+    assert [port for service in services.values() for port in service.get("ports", ())] == ["127.0.0.1:3000:3000"]
 
 
 def test_the_code_location_has_its_one_name() -> None:
@@ -104,9 +127,10 @@ def test_the_dockerfile_passes_hadolint() -> None:
 
 
 @pytest.mark.slow
-def test_the_compose_file_follows_the_specification() -> None:
+@pytest.mark.parametrize("name", ["compose.yaml", "celery/compose.yaml"])
+def test_the_compose_file_follows_the_specification(name: str) -> None:
     schema = "vendor.compose-spec"
-    check = [str(SCRIPTS / "check-jsonschema"), "--builtin-schema", schema, str(DEPLOY / "compose.yaml")]
+    check = [str(SCRIPTS / "check-jsonschema"), "--builtin-schema", schema, str(DEPLOY / name)]
     done = subprocess.run(check, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 

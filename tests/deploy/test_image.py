@@ -71,6 +71,8 @@ def apply(stage: Stage, instruction: str, value: str) -> None:
     match instruction:
         case "RUN":
             machine.run(value)
+        case "ARG":
+            machine.environment |= dict([value.split("=", 1)])
         case "ENV":
             machine.environment |= dict(part.split("=", 1) for part in shlex.split(value))
         case "WORKDIR":

@@ -50,7 +50,7 @@ class ShardedWorld:
 
     def poll(self, settings: Settings, hours: float) -> PollSummary:
         """Poll so many hours after START, and not build."""
-        at, client = self._at(settings, hours)
+        at, client = self.at(settings, hours)
         with client:
             return poll(settings, clock=fixed(at), client=client)
 
@@ -67,13 +67,13 @@ class ShardedWorld:
 
     def night(self, settings: Settings, hours: float) -> NightReport:
         """Run a whole night; an error of the lake is raised."""
-        at, client = self._at(settings, hours)
+        at, client = self.at(settings, hours)
         with client:
             report = nightly(settings, clock=fixed(at), client=client)
         report.lake.raise_failure()
         return report
 
-    def _at(self, settings: Settings, hours: float) -> tuple[datetime, RecoupClient]:
+    def at(self, settings: Settings, hours: float) -> tuple[datetime, RecoupClient]:
         at = START + hours * HOUR + PAST_THE_HOUR
         self.sim.set_now(at)
         transport = SimulatorTransport(self.sim)
