@@ -17,7 +17,7 @@ from pipelines.settings import Settings
 
 
 def worker_app() -> Celery:
-    """Return the application that the run launcher sends its tasks to. Raises BadSettings where there is no such launcher."""
+    """Return the application that the run launcher sends its tasks to. Raises BadSettings without one."""
     with dg.DagsterInstance.get() as instance:
         launcher = instance.run_launcher
         if not isinstance(launcher, CeleryRunLauncher):

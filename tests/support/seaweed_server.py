@@ -65,6 +65,29 @@ class SeaweedServer:
                 raise TimeoutError("SeaweedFS listens, and does not take a file")
             time.sleep(0.5)
 
+    @contextmanager
+    def full(self) -> Iterator[None]:
+        """The bucket takes nothing more, since it holds more than its quota."""
+        self._shell(f"s3.bucket.quota -name={BUCKET} -op=set -sizeMB=1")
+        deadline = time.monotonic() + SECONDS_TO_START
+        # What the bucket holds is counted every few seconds.
+        while "to read only" not in self._shell("s3.bucket.quota.enforce -apply"):
+            if time.monotonic() > deadline:
+                raise TimeoutError("the bucket holds less than its quota")
+            time.sleep(1)
+        try:
+            yield
+        finally:
+            self._shell(f"s3.bucket.quota -name={BUCKET} -op=remove", "s3.bucket.quota.enforce -apply")
+
+    def _shell(self, *commands: str) -> str:
+        places = [
+            f"-{name}=127.0.0.1:{self._ports[name]}.{self._ports[f'{name}.grpc']}" for name in ("master", "filer")
+        ]
+        text = "\n".join(["lock", *commands, "unlock", ""])
+        command = [self._program, "shell", *places]
+        return subprocess.run(command, input=text, text=True, capture_output=True, timeout=60, check=True).stdout
+
     def stop(self) -> None:
         """Kill it."""
         if self._process is not None:
