@@ -151,12 +151,16 @@ def fingerprint_of(models: Sequence[Model], zone: str) -> str:
     """Return a digest of what every day depends on, beside its inputs."""
     told = [duckdb.__version__, version("recoup-warehouse"), zone, _sql_around()]
     told += [f"{model.relation} {model.sql}" for model in models if not model.is_base]
+    # How days are checked too: a night looks at what changed alone, so another check must look at all.
+    told += [f"{model.relation} {model.checked_by} {model.checks}" for model in models]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _sql_around() -> str:
-    files = sorted(path for folder in ("macros", "build", "ticks") for path in (SQL_DIR / folder).glob("*.sql"))
+    files = sorted(
+        path for folder in ("macros", "build", "ticks", "tests") for path in (SQL_DIR / folder).glob("*.sql")
+    )
     return "\n".join(path.read_text("utf-8") for path in files)
 
 

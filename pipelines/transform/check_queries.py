@@ -41,19 +41,33 @@ def predicate(check: Check) -> str | None:
             return None
 
 
-def failing_rows(model: Model, check: Check) -> str:
+def looked_at(model: Model, is_whole: bool) -> str:
+    """Return the condition of the rows that a check looks at: all, or those of the days that `core.is_checked` names."""
+    if is_whole or model.checked_by is None:
+        return "true"
+    if model.checked_by == "run_id":
+        return "run_id in (select run_id from core.runs where core.is_checked(created_date))"
+    return f"core.is_checked({model.checked_by})"
+
+
+def failing_rows(model: Model, check: Check, is_whole: bool = True) -> str:
     """Return a SELECT of the rows that break the check, as their keys."""
-    condition = predicate(check)
+    condition, among = predicate(check), looked_at(model, is_whole)
     if condition is not None:
-        return f"select {keys(model)} from {model.relation} where {condition}"
+        return f"select {keys(model)} from {model.relation} where ({condition}) and {among}"
     if check.kind == "unique":
-        columns = ", ".join(check.columns)
+        columns, first = ", ".join(check.columns), check.columns[0]
+        if among != "true" and model.is_base and model.checked_by not in check.columns:
+            # The other row of a double key may be of any day; of a mart, only where core has one.
+            among = f"{first} in (select {first} from {model.relation} where {among})"
         # Nulls are equal here: a key without a value must not hide a duplicate.
-        return f"select {columns} from {model.relation} group by {columns} having count(*) > 1"
+        return f"select {columns} from {model.relation} where {among} group by {columns} having count(*) > 1"
     schema, table, target = check.argument.split(".")
     column = check.columns[0]
+    if model.checked_by == column:
+        among = "true"  # a row whose run is not there has no day
     return (
-        f"select {keys(model)} from {model.relation} as child where child.{column} is not null "
+        f"select {keys(model)} from {model.relation} as child where child.{column} is not null and {among} "
         f"and not exists (select 1 from {schema}.{table} as parent where parent.{target} = child.{column})"
     )
 
@@ -80,7 +94,7 @@ def complete_over_a_hole(model: Model) -> str | None:
     )
 
 
-def other_rows(model: Model) -> str | None:
+def other_rows(model: Model, is_whole: bool = True) -> str | None:
     """Return a SELECT of one row when a view shows other rows than its table, or hides what is missing in them."""
     if model.rows_of is None:
         return None
@@ -88,7 +102,8 @@ def other_rows(model: Model) -> str | None:
     if model.has_completeness:
         figures.append("sum(runs_missing_count) as missing_count")
         figures.append("count(*) filter (coverage_status = 'complete') as complete_count")
-    shown, stored = (f"select {', '.join(figures)} from {name}" for name in (model.relation, ".".join(model.rows_of)))
+    among, relations = looked_at(model, is_whole), (model.relation, ".".join(model.rows_of))
+    shown, stored = (f"select {', '.join(figures)} from {name} where {among}" for name in relations)
     return f"({shown}) except ({stored})"
 
 

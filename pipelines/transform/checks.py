@@ -5,11 +5,12 @@ Plain Python and SQL; how Dagster shows them belongs to its own module. Results 
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 
 from pipelines.database.connection import Connection
-from pipelines.database.sql_text import rows
+from pipelines.database.sql_text import literal, rows
 from pipelines.errors import BadModel
 from pipelines.paths import SQL_DIR
 from pipelines.transform.check_queries import (
@@ -17,6 +18,7 @@ from pipelines.transform.check_queries import (
     complete_over_a_hole,
     describe,
     failing_rows,
+    looked_at,
     other_rows,
     predicate,
 )
@@ -56,10 +58,12 @@ class CheckResult:
         return not self.passed and self.severity == "error"
 
 
-def plan_checks(models: Sequence[Model], tests_dir: Path = SQL_DIR / "tests") -> tuple[PlannedCheck, ...]:
+def plan_checks(
+    models: Sequence[Model], tests_dir: Path = SQL_DIR / "tests", *, is_whole: bool = True
+) -> tuple[PlannedCheck, ...]:
     """List all checks, grouped by table, without running any. Raises BadModel for a test file of another form."""
     known = {model.key for model in models}
-    planned = [check for model in models for check in _of_model(model)]
+    planned = [check for model in models for check in _of_model(model, is_whole)]
     planned += [_of_file(path, known) for path in sorted(tests_dir.glob("*.sql"))]
     seen: set[tuple[Key, str]] = set()
     for check in planned:
@@ -75,35 +79,51 @@ def run_checks(
     tests_dir: Path = SQL_DIR / "tests",
     *,
     only: Collection[Key] | None = None,
+    days: Collection[date] | None = None,
 ) -> list[CheckResult]:
-    """Run all checks (or those of the tables in `only`) whose table exists, and return one result each."""
+    """Run all checks (or those of the tables in `only`) whose table exists, and return one result each.
+
+    With `days`, of the tables that say `checked_by` only the rows of those days are looked at.
+    """
+    if days is not None:
+        con.execute(f"set variable checked_days = {literal(sorted(days))}::date[]")
+    try:
+        return _run(con, models, tests_dir, only, is_whole=days is None)
+    finally:
+        con.execute("reset variable checked_days")
+
+
+def _run(
+    con: Connection, models: Sequence[Model], tests_dir: Path, only: Collection[Key] | None, *, is_whole: bool
+) -> list[CheckResult]:
     existing = set(
         con.execute(
             "select table_schema, table_name from information_schema.tables where table_catalog = current_database()"
         ).fetchall()
     )
     results: list[CheckResult] = []
-    for asset, checks in groupby(plan_checks(models, tests_dir), key=lambda check: check.asset):
+    among = {model.key: looked_at(model, is_whole) for model in models}
+    for asset, checks in groupby(plan_checks(models, tests_dir, is_whole=is_whole), key=lambda check: check.asset):
         if asset in existing and (only is None or asset in only):
-            results += _run_table(con, asset, list(checks))
+            results += _run_table(con, asset, list(checks), among[asset])
     return results
 
 
-def _of_model(model: Model) -> Iterator[PlannedCheck]:
+def _of_model(model: Model, is_whole: bool) -> Iterator[PlannedCheck]:
     for check in model.checks:
         yield PlannedCheck(
             check_name(check),
             model.key,
             check.severity,
             describe(check),
-            failing_rows(model, check),
+            failing_rows(model, check, is_whole),
             predicate(check),
         )
     sql = complete_over_a_hole(model)
     if sql is not None:
         meaning = "A failing row calls itself complete although core.missing_runs has an unrecovered run in it"
         yield PlannedCheck("complete_over_a_hole", model.key, "error", meaning, sql)
-    sql = other_rows(model)
+    sql = other_rows(model, is_whole)
     if sql is not None:
         meaning = f"A failing row tells what the view shows, and {'.'.join(model.rows_of or ())} does not hold"
         yield PlannedCheck("rows_are_others", model.key, "error", meaning, sql)
@@ -127,13 +147,13 @@ def _of_file(path: Path, known: set[Key]) -> PlannedCheck:
     return PlannedCheck(path.stem, (schema, table), "warn" if severity == "warn" else "error", meaning, sql)
 
 
-def _run_table(con: Connection, asset: Key, checks: list[PlannedCheck]) -> list[CheckResult]:
+def _run_table(con: Connection, asset: Key, checks: list[PlannedCheck], among: str) -> list[CheckResult]:
     """Answer all row-by-row checks of a table in one scan; only those that fail are asked for samples."""
     by_row = [check for check in checks if check.condition is not None]
     counts: dict[str, int] = {}
     if by_row:
         filters = ", ".join(f"count(*) filter ({check.condition})" for check in by_row)
-        found = con.execute(f"select {filters} from {'.'.join(asset)}").fetchone() or ()  # noqa: S608 - own files
+        found = con.execute(f"select {filters} from {'.'.join(asset)} where {among}").fetchone() or ()  # noqa: S608 - own files
         counts = {check.name: int(count) for check, count in zip(by_row, found, strict=True)}
     return [_result(con, check, counts.get(check.name)) for check in checks]
 

@@ -70,6 +70,8 @@ class Model:
     rebuilt_by_day: bool = False
     # A view that shows each row of this table once; the keys of its rows are checked there.
     rows_of: Key | None = None
+    # The column by which a night checks only rows of days that changed: a day's, or `run_id`, whose run has the day.
+    checked_by: str | None = None
 
     @property
     def key(self) -> Key:

@@ -55,6 +55,7 @@ class ModelFile(_File):
     materialized: Literal["table", "view"] = "table"
     rebuilt_by_day: bool = False
     rows_of: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
+    checked_by: str | None = None
     completeness: bool = False
     metrics: dict[str, MetricFile] = {}
     dimensions: list[str] = []
@@ -91,6 +92,7 @@ def _read_pair(path: Path, schema: str) -> Model:
         path=path,
         rebuilt_by_day=file.rebuilt_by_day,
         rows_of=_key(file.rows_of) if file.rows_of else None,
+        checked_by=file.checked_by,
     )
 
 
@@ -137,7 +139,11 @@ def _parse(yml: Path) -> ModelFile:
 def _demand_whole(file: ModelFile, yml: Path) -> None:
     if not _GRAIN_SENTENCE.search(" ".join(file.description.split())):
         raise BadModel(f"{yml}: the description must end in the grain, a sentence like 'One row per run.'")
-    for word, names in (("grain", file.grain), ("dimensions", file.dimensions)):
+    for word, names in (
+        ("grain", file.grain),
+        ("dimensions", file.dimensions),
+        ("checked_by", [file.checked_by] if file.checked_by else []),
+    ):
         for name in names:
             if name not in file.columns:
                 raise BadModel(f"{yml}: {word} names {name!r}, which is not among its columns")

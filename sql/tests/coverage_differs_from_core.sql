@@ -1,6 +1,6 @@
 -- severity: error
 -- asset: marts.coverage_facts
--- A failing row is a task whose observed or missing runs over all days are not those of core.
+-- A failing row is a task whose observed or missing runs over all days that are looked at are not those of core.
 with observed as (
 
     select
@@ -8,6 +8,7 @@ with observed as (
         count(*) as run_count
     from core.runs
     where task_id is not null
+        and core.is_checked(created_date)
     group by task_id
 
 ),
@@ -19,6 +20,7 @@ missing as (
         count(*) as run_count
     from core.missing_runs
     where recovered_run_id is null
+        and core.is_checked(tick_date)
     group by task_id
 
 ),
@@ -30,6 +32,7 @@ shown as (
         sum(observed_run_count) as observed_run_count,
         sum(runs_missing_count) as runs_missing_count
     from marts.coverage_facts
+    where core.is_checked(date)
     group by task_id
 
 )

@@ -1,6 +1,6 @@
 -- severity: error
 -- asset: marts.failure_rates_daily
--- A failing row is a task whose outcomes over all days are not those of its runs in core.runs.
+-- A failing row is a task whose outcomes over all days that are looked at are not those of its runs in core.runs.
 with counted as (
 
     select
@@ -11,6 +11,7 @@ with counted as (
     from core.runs
     where not coalesce(is_test, false)
         and coalesce(is_production, true)
+        and core.is_checked(created_date)
     group by task_id
 
 ),
@@ -25,6 +26,7 @@ shown as (
             succeeded_count + failed_count + cancelled_count + expired_count + in_flight_count + unknown_count
         ) as outcome_count
     from marts.failure_rates_daily
+    where core.is_checked(date)
     group by task_id
 
 )

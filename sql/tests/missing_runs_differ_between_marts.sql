@@ -11,9 +11,10 @@ from (
         sum(runs_missing_count) as runs_missing_count
     from marts.task_day_facts
     where task_id is not null
+        and core.is_checked(date)
     group by date, task_id
 ) as days
-full join marts.coverage_facts as coverage
+full join (from marts.coverage_facts where core.is_checked(date)) as coverage
     on coverage.date = days.date
     and coverage.task_id = days.task_id
 where days.runs_missing_count is distinct from coverage.runs_missing_count

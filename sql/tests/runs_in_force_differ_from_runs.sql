@@ -3,13 +3,14 @@
 -- A failing row is a run that runs_in_force lacks, has twice, or shows at another cost than core.runs.
 select
     coalesce(runs.run_id, facts.run_id) as run_id
-from core.runs as runs
+from (select run_id, total_cents from core.runs where core.is_checked(created_date)) as runs
 full join (
     select
         run_id,
         count(*) as row_count,
         min(total_cents) as total_cents
     from marts.runs_in_force
+    where core.is_checked(date)
     group by run_id
 ) as facts
     on facts.run_id = runs.run_id

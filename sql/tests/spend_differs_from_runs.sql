@@ -1,6 +1,6 @@
 -- severity: error
 -- asset: marts.spend_daily
--- A failing row is a task whose runs or cents over all days are not exactly those of core.runs.
+-- A failing row is a task whose runs or cents over all days that are looked at are not exactly those of core.runs.
 with spent as (
 
     select
@@ -9,6 +9,7 @@ with spent as (
         coalesce(sum(total_cents), 0) as total_cents,
         coalesce(sum(total_cents) filter (outcome = 'failed'), 0) as wasted_cents
     from core.runs
+    where core.is_checked(created_date)
     group by task_id
 
 ),
@@ -21,6 +22,7 @@ shown as (
         coalesce(sum(total_cents), 0) as total_cents,
         coalesce(sum(wasted_cents), 0) as wasted_cents
     from marts.spend_daily
+    where core.is_checked(date)
     group by task_id
 
 )

@@ -6,7 +6,7 @@ How copies lie on disk, kills and hazards have their own modules.
 import random
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -171,9 +171,9 @@ def test_polls_go_on_while_a_copy_is_audited(settings: Settings, monkeypatch: py
     poll_at(settings, NOON)
     impatient = settings.model_copy(update={"lock_wait_seconds": 0.0})
 
-    def poll_then_check(con: duckdb.DuckDBPyConnection, *rest: object) -> object:
+    def poll_then_check(con: duckdb.DuckDBPyConnection, *_: object, days: list[date] | None) -> object:
         poll_at(impatient, NOON + timedelta(hours=1), 1)
-        return run_checks(con, models())
+        return run_checks(con, models(), days=days)
 
     monkeypatch.setattr("pipelines.nightly.run_checks", poll_then_check)
     publish(settings)

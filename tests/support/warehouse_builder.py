@@ -4,7 +4,8 @@ Tests of loading do not use this; they go through the real archive.
 """
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Collection
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Self
 
@@ -100,10 +101,10 @@ class WarehouseBuilder:
                 f"alter table {schema}.frozen rename to {name}"
             )
 
-    def failing_checks(self, *relations: str) -> dict[str, CheckResult]:
-        """Run all checks (or those of the named tables), and return those that failed, by `schema.table.name`."""
+    def failing_checks(self, *relations: str, days: Collection[date] | None = None) -> dict[str, CheckResult]:
+        """Run all checks (or those of the named tables, or over `days`): those that failed, by `schema.table.name`."""
         only = {(schema, table) for schema, table in (relation.split(".") for relation in relations)}
-        results = run_checks(self.con, models(), only=only or None)
+        results = run_checks(self.con, models(), only=only or None, days=days)
         return {".".join((*result.asset, result.name)): result for result in results if not result.passed}
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
