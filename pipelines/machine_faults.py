@@ -4,6 +4,7 @@ Called at the boundary (command line, Dagster, doctor), once; the code inside le
 """
 
 import errno
+import re
 
 from pipelines.errors import MachineFault, RecoupError, WarehouseBusy
 
@@ -11,6 +12,17 @@ LOCAL_DISK = (
     "keep the warehouse on a local disk of this machine (`recoup-warehouse doctor` tries what it must be able to do)"
 )
 _FULL = ("no space left", "quota exceeded", "file too large")
+# What an error names: paths, addresses, objects. Any word or number may be part of a name ("403" of port 40300).
+_NAMES = re.compile(
+    r"""
+      "[^"\n]*"                      # in double quotes
+    | (?<!\w)'(?:\\.|[^'\\\n])*'    # in single ones, where no apostrophe of a word can stand
+    | \w+://\S+                     # an address
+    | (?<![\w/])/[^\s/]\S*           # a path without quotes
+    | \bport\W{0,2}\d+
+    """,
+    re.VERBOSE,
+)
 # The first that matches tells; errno is None for what only DuckDB's words show.
 _FAULTS: tuple[tuple[tuple[int, ...], tuple[str, ...], str, str], ...] = (
     (
@@ -83,9 +95,14 @@ def in_words(error: BaseException) -> RecoupError | None:
     return _of_duckdb(error, text) if _is_duckdb(error) else None
 
 
+def without_names(text: str) -> str:
+    """Return the words of an error in lower case, without what it names: only these tell which kind of error it is."""
+    return _NAMES.sub("…", text).lower()
+
+
 def is_damage(error: BaseException) -> bool:
     """Tell whether DuckDB found a file to be other than it was written; on a full disk it only could not write it."""
-    text = str(error).lower()
+    text = without_names(str(error))
     return _is_duckdb(error) and any(word in text for word in _DAMAGE) and not any(word in text for word in _FULL)
 
 
@@ -105,7 +122,7 @@ def _of_system(error: OSError) -> RecoupError:
 
 
 def _of_sqlite(text: str) -> RecoupError:
-    low = text.lower()
+    low = without_names(text)
     if "locked" in low:
         return WarehouseBusy(f"another program writes the ledger of incidents ({text}); try again when it has ended")
     for words, number in _SQLITE:
@@ -116,7 +133,7 @@ def _of_sqlite(text: str) -> RecoupError:
 
 
 def _of_duckdb(error: BaseException, text: str) -> RecoupError | None:
-    low = text.lower()
+    low = without_names(text)
     if "set lock" in low:
         return WarehouseBusy(
             f"another program has a database file of the warehouse open for writing ({text}); close it there, "

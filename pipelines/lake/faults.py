@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import duckdb
 
 from pipelines.errors import LakeFailed
+from pipelines.machine_faults import without_names
 from pipelines.settings import Settings
 
 AGAIN = "the published file is good and the lake as it was; the next publish, or `recoup-warehouse lake`, catches up"
@@ -27,7 +28,7 @@ _FAULTS = (
     (("set lock on file",), "another program has the catalog {catalog} open; a catalog in PostgreSQL has no such limit"),
     (("does not match existing data path",), "the lake at {catalog} keeps its data elsewhere than RECOUP_LAKE_DATA says"),
     (("invalidaccesskeyid", "signaturedoesnotmatch"), "the bucket of {data} does not know this key"),
-    (("accessdenied", "403"), "the bucket of {data} gives this key no right to do that"),
+    (("accessdenied", "http 403"), "the bucket of {data} gives this key no right to do that"),
     (("nosuchbucket",), "there is no such bucket: {data}"),
     (("could not connect", "timeout was reached", "unable to connect to url", "http error"),
      "the bucket of {data} does not answer as it should ({why})"),
@@ -47,7 +48,7 @@ def in_words_of_a_lake(settings: Settings, again: str = AGAIN) -> Iterator[None]
 
 
 def _words(settings: Settings, text: str) -> str:
-    low = text.lower()
+    low = without_names(text)
     unknown = "the lake at {catalog} was not written ({why})"
     told = next((told for words, told in _FAULTS if any(word in low for word in words)), unknown)
     return told.format(catalog=settings.lake_catalog, data=settings.lake_data, why=_without_secrets(settings, text))

@@ -70,6 +70,27 @@ def test_so_have_those_of_sqlite(text: str, said: str) -> None:
     assert said in str(in_words(sqlite3.OperationalError(text)))
 
 
+NAMES = ["/srv/corrupt, is full, no space left/x", "C:403 set lock", "not supported", "conflict accessdenied", "it's"]
+KINDS = [
+    'IO Error: Could not set lock on file "{}": Conflicting lock is held in {} (PID 7)',
+    'IO Error: Cannot open file "{}": No such file or directory',
+    'IO Error: Corrupt database file "{}": computed checksum 1',
+    'IO Error: Could not write file "{}": No space left on device',
+    'IO Error: Could not read from file "{}": Is a directory',
+    'Binder Error: nothing of "{}" can\'t be read',
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_file_is_called_never_tells_what_went_wrong(kind: str, name: str) -> None:
+    def said(named: str) -> tuple[str, bool]:
+        error = duckdb.IOException(kind.format(named, "/usr/bin/" + named.replace(" ", "_")))
+        return str(in_words(error)).replace(named.replace(" ", "_"), "").replace(named, ""), is_damage(error)
+
+    assert said(name) == said("x.duckdb")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("command", ["incidents", "metrics", "backup"])

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines.errors import LakeFailed
+from pipelines.lake.faults import in_words_of_a_lake
 from pipelines.settings import Settings
 from tests.lake.conftest import Services
 from tests.support.lake_harness import change, differences, into_the_lake, local_settings, newest_version
@@ -21,6 +23,14 @@ insert into core.runs by name
 select uuid()::varchar || i as run_id, date '2026-08-01' as created_date, uuid()::varchar as outcome
 from range(50000) as rows (i)
 """
+
+
+@pytest.mark.parametrize("port", [9000, 40300, 1403])
+def test_the_number_of_a_port_is_no_answer_of_a_server(tmp_path: Path, port: int) -> None:
+    settings = local_settings(tmp_path, lake_data="s3://conflict-403/fatal:", lake_catalog=str(tmp_path / "lake"))
+    address = f"http://127.0.0.1:{port}/conflict-403/fatal:/accessdenied"
+    with pytest.raises(LakeFailed, match="does not answer as it should"), in_words_of_a_lake(settings):
+        raise duckdb.HTTPException(f"HTTP Error: Timeout was reached error for HTTP PUT to '{address}'")
 
 
 @pytest.fixture

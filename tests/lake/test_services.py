@@ -100,12 +100,30 @@ def places(services: Services) -> dict[str, str]:
 
 @pytest.fixture
 def settings(places: dict[str, str], tmp_path: Path) -> Settings:
-    """A warehouse whose lake holds mark 1, and the seconds that writing the next takes, in `took`."""
+    """A warehouse whose lake holds mark 1."""
     settings = local_settings(tmp_path, **places)
     change(settings, TABLES)
     change(settings, MARK.format(1))
     into_the_lake(settings)
     return settings
+
+
+@pytest.fixture
+def took(settings: Settings, places: dict[str, str], tmp_path: Path) -> float:
+    """How many seconds a program takes here that publishes mark 0 and ends by itself, once it has begun."""
+    change(settings, MARK.format(0))
+    with started(PUBLISH, tmp_path, places) as child:
+        began = time.monotonic()
+        assert child.wait() == 0
+        seconds = time.monotonic() - began
+    change(settings, MARK.format(1))
+    into_the_lake(settings)
+    return seconds
+
+
+def instants(count: int, seconds: float) -> list[float]:
+    """Return `count` random instants, one in each of so many equal parts of the seconds, so that the first is early."""
+    return [random.uniform(part, part + 1) / (count + 1) * seconds for part in range(count)]
 
 
 def test_a_lake_in_postgres_and_s3_equals_the_copy_and_expires(settings: Settings) -> None:
@@ -124,16 +142,14 @@ def test_a_lake_in_postgres_and_s3_equals_the_copy_and_expires(settings: Setting
 
 
 def test_a_killed_publish_leaves_the_lake_as_before_or_complete(
-    settings: Settings, places: dict[str, str], tmp_path: Path
+    settings: Settings, places: dict[str, str], tmp_path: Path, took: float
 ) -> None:
-    dice, seconds, complete = random.Random(), 2.0, 0
-    for mark in range(2, KILLS + 2):
+    complete = 0
+    for mark, after in enumerate(instants(KILLS, took), 2):
         change(settings, MARK.format(mark))
-        began = time.monotonic()
         with started(PUBLISH, tmp_path, places) as child:
             try:
-                child.wait(dice.uniform(0, seconds))
-                seconds = max(0.5, time.monotonic() - began)
+                child.wait(after)
             except subprocess.TimeoutExpired:
                 child.kill()
         found = marks(settings)
@@ -142,18 +158,18 @@ def test_a_killed_publish_leaves_the_lake_as_before_or_complete(
         into_the_lake(settings)
         assert marks(settings) == {str(mark)}
     assert differences(settings) == []
-    assert complete < KILLS, "no kill came before the end; let it kill earlier"
+    assert complete < KILLS, "no kill came before the end"
 
 
 @pytest.mark.parametrize("stopped", ["postgres", "s3"])
 def test_a_server_that_stops_in_mid_write_tears_nothing(
-    settings: Settings, services: Services, places: dict[str, str], tmp_path: Path, stopped: str
+    settings: Settings, services: Services, places: dict[str, str], tmp_path: Path, took: float, stopped: str
 ) -> None:
-    dice, failures = random.Random(), 0
-    for mark in range(2, max(1, KILLS // 3) + 2):
+    failures = 0
+    for mark, after in enumerate(instants(max(1, KILLS // 3), took), 2):
         change(settings, MARK.format(mark))
         with started(PUBLISH, tmp_path, places) as child:
-            time.sleep(dice.uniform(0, 0.8))
+            time.sleep(after)
             if stopped == "postgres":
                 services.postgres.stop(signal.SIGQUIT)
             else:
@@ -169,7 +185,7 @@ def test_a_server_that_stops_in_mid_write_tears_nothing(
         into_the_lake(settings)
         assert marks(settings) == {str(mark)}
     assert differences(settings) == []
-    assert failures, "no stop came before the end; stop earlier"
+    assert failures, "no stop came before the end"
 
 
 def test_readers_in_transactions_see_one_version(settings: Settings, places: dict[str, str], tmp_path: Path) -> None:
