@@ -11,12 +11,14 @@ from benchmarks.shape import OBSERVED
 from pipelines.ingest import poll as polling
 from pipelines.settings import Settings
 
+PRIVACY_KEY = "benchmark"
+
 
 def main() -> None:
     """Arguments: folder of bodies, warehouse directory, hours after the first poll."""
     bodies, warehouse, hours = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     at = OBSERVED.astimezone(UTC) + timedelta(hours=hours)
-    settings = Settings.load(warehouse_dir=warehouse, privacy_key="benchmark")
+    settings = Settings.load(warehouse_dir=warehouse, privacy_key=PRIVACY_KEY)
 
     def clock() -> datetime:
         return at

@@ -7,7 +7,7 @@ never written again. Comparing the archive with its chain belongs to verify.py.
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +65,14 @@ class Links:
     def head(self) -> Head | None:
         """The last line; None of an archive that has no chain."""
         return Head(len(self.line_hashes), self.line_hashes[-1]) if self.line_hashes else None
+
+    def gone_of(self, heads: Mapping[str, Head]) -> list[str]:
+        """Say which heads are not in the chain any more, by who noted them."""
+        return [
+            f"its line {head.number} is gone or another than {who} noted"
+            for who, head in heads.items()
+            if not self.holds(head)
+        ]
 
     def holds(self, head: Head) -> bool:
         """Tell whether the chain has that line, wherever it ends now."""

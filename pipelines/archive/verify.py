@@ -90,9 +90,7 @@ def verify(archive: Archive, known: Known = NOTHING, progress: Progress | None =
 
 def _of_chain(links: Links, known: Known) -> Iterator[str]:
     yield from links.faults
-    for who, head in known.heads.items():
-        if not links.holds(head):
-            yield f"its line {head.number} is gone or another than {who} noted"
+    yield from links.gone_of(known.heads)
 
 
 def _tell_unchained(found: Verdict, links: Links, poll_ids: list[str]) -> None:

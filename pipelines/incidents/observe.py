@@ -8,18 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pipelines.archive.store import Archive
 from pipelines.console.number_format import count, duration, size
 from pipelines.database.connection import Connection
 from pipelines.database.sql_text import literal, rows, statement
 from pipelines.paths import Layout
-from pipelines.publish.snapshots import current_snapshot
+from pipelines.publish.snapshots import current_snapshot, noted_heads
 from pipelines.transform.checks import CheckResult
 
 # Who can tell which kind: each poll, the state of copy and disk at any time, each build from the marts, each night.
 POLL_KINDS = ("poll_failing", "source_outage")
 STATE_KINDS = ("published_stale", "disk_filling")
 BUILD_KINDS = ("task_failing", "task_silent", "new_error", "run_hanging", "budget", "anomaly", "coverage_falling")
-NIGHT_KINDS = ("night_failing", "check_failing")
+NIGHT_KINDS = ("night_failing", "check_failing", "archive_damaged")
 LAKE_KINDS = ("lake_failing",)
 
 
@@ -55,6 +56,21 @@ def observe_night(failed_nights: int, error: str | None, checks: Sequence[CheckR
     cause = error or "the night went well"
     yield Observation("night_failing", "nightly", "The nightly", failed_nights, cause, "known", "")
     yield from (_check(check) for check in checks if check.severity == "error")
+
+
+def observe_archive(layout: Layout) -> Observation:
+    """Count the ends of the archive's chain, noted by copies that are still there, that it does not hold any more.
+
+    An archive is read whole only by `verify`; but that its past was cut off is told the night after.
+    """
+    measure: int | None = None
+    try:
+        gone = Archive(layout.archive).chain.read().gone_of(noted_heads(layout))
+        told, measure = gone[0] if gone else "it goes on from what was noted of it", len(gone)
+    except OSError as error:
+        told = f"it cannot be read ({error.strerror})"
+    cause = told if measure == 0 else f"{told}; `recoup-warehouse verify` says more"
+    return Observation("archive_damaged", "chain", "The chain of the archive", measure, cause, "known", "")
 
 
 def observe_lake(error: str | None, *, has_lake: bool) -> Observation:

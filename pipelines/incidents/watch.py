@@ -34,6 +34,7 @@ from pipelines.incidents.observe import (
     STATE_KINDS,
     Observation,
     observe,
+    observe_archive,
     observe_lake,
     observe_night,
     observe_state,
@@ -102,6 +103,7 @@ def _note_night(settings: Settings, clock: Clock, night: Night, error: Exception
             keep_checks(ledger, night.checks, clock(), night.snapshot_number)
             nights = count_failed_nights(ledger, has_failed=error is not None, now=clock())
             seen = [*observe_night(nights, told, night.checks), *observe_state(settings.layout, clock())]
+            seen.append(observe_archive(settings.layout))
             _record(ledger, settings, seen, (*NIGHT_KINDS, *STATE_KINDS), clock)
 
 

@@ -29,7 +29,7 @@ class Writer:
 
     chain: Chain
     told: str
-    head: str | None
+    head: Head | None
     written_from: str
     lake: str
     takes_over: bool
@@ -42,7 +42,7 @@ class Writer:
         place = f"{socket.gethostname()}:{layout.root}"
         if settings.shards:
             chain, told = Chain(layout.gatherings), "gatherings are others than those"
-            head = str(chain.head() or "") or None
+            head = chain.head()
         else:
             chain, told, head = Archive(layout.archive).chain, "archive is another than that", snapshot.archive_head
         return cls(chain, told, head, place, lake, takes_over)
@@ -66,7 +66,7 @@ class Writer:
         if self.head is not None or self.takes_over:
             con.execute(f"delete from {LAKE}.publishing.writer")  # noqa: S608 - our own name
         if self.head is not None:
-            values = f"{literal(self.head)}, {literal(self.written_from)}"
+            values = f"{literal(str(self.head))}, {literal(self.written_from)}"
             con.execute(f"insert into {LAKE}.publishing.writer values ({values})")  # noqa: S608 - our own name
         # Rows of two writers would both stay; a table that two have altered stops the second one's commit.
         con.execute(f"comment on table {LAKE}.publishing.writer is {literal(self.written_from)}")

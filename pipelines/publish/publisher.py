@@ -136,8 +136,7 @@ def _copy(layout: Layout, number: int, folder: Path, row_counts: RowCounts, cloc
         )
     copy_file(layout.work_file, folder / layout.work_file.name)
     final = layout.snapshots / str(number) / layout.published_file.name
-    head = Archive(layout.archive).chain.head()
-    snapshot = Snapshot(number, final, clock(), size, row_counts, str(head) if head else None)
+    snapshot = Snapshot(number, final, clock(), size, row_counts, Archive(layout.archive).chain.head())
     snapshots.write_manifest(folder, snapshot)
     return snapshot
 

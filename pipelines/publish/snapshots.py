@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+from pipelines.archive.chain import Head
 from pipelines.atomic_write import sync
 from pipelines.errors import PublishRefused
 from pipelines.paths import Layout
@@ -35,7 +36,7 @@ class Snapshot:
     published_at: datetime
     bytes: int
     row_counts: dict[str, int]
-    archive_head: str | None = None
+    archive_head: Head | None = None
 
 
 def current_snapshot(layout: Layout) -> Snapshot | None:
@@ -46,7 +47,8 @@ def current_snapshot(layout: Layout) -> Snapshot | None:
 
 def write_manifest(folder: Path, snapshot: Snapshot) -> None:
     """Put the description of a snapshot beside its file."""
-    facts = asdict(snapshot) | {"path": snapshot.path.name, "published_at": snapshot.published_at.isoformat()}
+    told = {"path": snapshot.path.name, "published_at": snapshot.published_at.isoformat()}
+    facts = asdict(snapshot) | told | {"archive_head": str(snapshot.archive_head) if snapshot.archive_head else None}
     (folder / MANIFEST).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
@@ -60,10 +62,17 @@ def read_manifest(folder: Path, file_name: str) -> Snapshot | None:
             published_at=datetime.fromisoformat(facts["published_at"]),
             bytes=int(facts["bytes"]),
             row_counts={str(table): int(count) for table, count in facts["row_counts"].items()},
-            archive_head=facts.get("archive_head"),
+            archive_head=Head.of(facts["archive_head"]) if facts.get("archive_head") else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def noted_heads(layout: Layout) -> dict[str, Head]:
+    """Return how far the archive's chain went when each copy that is still there was published, by `snapshot N`."""
+    numbers = snapshot_numbers(layout) if layout.snapshots.is_dir() else []
+    found = {n: read_manifest(layout.snapshots / str(n), layout.published_file.name) for n in numbers}
+    return {f"snapshot {n}": one.archive_head for n, one in found.items() if one and one.archive_head}
 
 
 def snapshot_numbers(layout: Layout) -> list[int]:

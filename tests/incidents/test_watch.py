@@ -4,12 +4,15 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from pipelines.archive.store import Archive
+from pipelines.clock import fixed
 from pipelines.database.core_schema import apply_core
 from pipelines.errors import ChecksFailed
 from pipelines.incidents.ledger import is_lost, open_ledger
@@ -20,6 +23,8 @@ from pipelines.publish.snapshots import flip
 from pipelines.settings import Settings
 from pipelines.transform.checks import CheckResult
 from tests.support.bodies import NOON
+from tests.support.polled_world import PolledWorld
+from tests.support.publish_harness import publish_as_it_is
 from tests.support.warehouse_builder import WarehouseBuilder
 
 BAD_CHECK = CheckResult("unique_run_id", ("core", "runs"), "error", False, 7, "A failing key has more than one row")
@@ -82,6 +87,26 @@ def test_a_build_puts_incidents_and_check_results_where_analysts_read(tmp_path: 
         ("core.runs", 7, 7)
     ]
     assert house.failing_checks("core.incidents", "core.check_results") == {}
+
+
+@pytest.mark.slow
+def test_a_chain_that_lost_what_copies_noted_is_told_the_night_after(tmp_path: Path) -> None:
+    world = PolledWorld(tmp_path / "warehouse", run_details="off")
+    settings = world.settings
+    for hours in (1, 2):
+        world.poll(hours)
+    publish_as_it_is(settings.layout)
+    chain = Archive(settings.layout.archive).chain.path
+    sound = chain.read_bytes()
+    shown = "select state, cause from incidents where kind = 'archive_damaged'"
+    for night, damaged in enumerate((b"", sound.splitlines(keepends=True)[0], sound.replace(b'"number":2', b'"number":3'))):
+        note_night(settings, fixed(NOON + timedelta(days=2 * night)), Night())
+        assert {state for state, _ in ledger(settings, shown)} <= {"recovered"}
+        chain.write_bytes(damaged)
+        note_night(settings, fixed(NOON + timedelta(days=2 * night + 1)), Night())
+        [cause] = [cause for state, cause in ledger(settings, shown) if state == "open"]
+        assert str(cause).startswith("its line 2 is gone or another than snapshot 1 noted")
+        chain.write_bytes(sound)
 
 
 @pytest.mark.parametrize(

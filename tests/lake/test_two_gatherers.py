@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines.archive.chain import Chain
+from pipelines.archive.chain import Chain, Head
 from pipelines.clock import utc_now
 from pipelines.database.sql_text import statement
 from pipelines.errors import LakeFailed
@@ -128,7 +128,7 @@ def test_of_two_that_sign_at_once_one_commits_even_where_nobody_signed_before(
         one.execute(statement("lake", "own_tables"))
         for con, name in ((one, "a"), (other, "b")):
             con.execute("begin")
-            Writer(Chain(tmp_path / name), "", "1:" + "a" * 64, name, "the lake", takes_over=False).sign(con)
+            Writer(Chain(tmp_path / name), "", Head(1, "a" * 64), name, "the lake", takes_over=False).sign(con)
         one.execute("commit")
         with pytest.raises(duckdb.Error, match="conflict"):
             other.execute("commit")

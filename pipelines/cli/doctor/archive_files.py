@@ -18,7 +18,7 @@ from pipelines.errors import NothingPublished
 from pipelines.load.poll_rows import known_polls
 from pipelines.paths import Layout
 from pipelines.progress import Progress
-from pipelines.publish.snapshots import read_manifest, snapshot_numbers
+from pipelines.publish.snapshots import noted_heads
 
 
 def examine_archive(layout: Layout, *, is_deep: bool) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def verified(layout: Layout, heads: Sequence[Head] = (), progress: Progress | No
     """Read the whole archive, and compare it with the copies that readers have, and with heads that somebody noted."""
     known = _published(layout)
     noted = {f"who gave {head.number}:{head.line_hash[:8]}...": head for head in heads}
-    return verify(Archive(layout.archive), replace(known, heads=_heads(layout) | noted), progress)
+    return verify(Archive(layout.archive), replace(known, heads=noted_heads(layout) | noted), progress)
 
 
 def told(found: Verdict) -> Iterator[str]:
@@ -60,13 +60,3 @@ def _published(layout: Layout) -> Known:
             return known_polls(con)
     except (NothingPublished, duckdb.Error):
         return NOTHING
-
-
-def _heads(layout: Layout) -> dict[str, Head]:
-    """Return how far the chain went when each copy that is still there was published."""
-    found: dict[str, Head] = {}
-    for number in snapshot_numbers(layout) if layout.snapshots.is_dir() else ():
-        snapshot = read_manifest(layout.snapshots / str(number), layout.published_file.name)
-        if snapshot and snapshot.archive_head:
-            found[f"snapshot {number}"] = Head.of(snapshot.archive_head)
-    return found
