@@ -99,7 +99,9 @@ def test_a_chain_that_lost_what_copies_noted_is_told_the_night_after(tmp_path: P
     chain = Archive(settings.layout.archive).chain.path
     sound = chain.read_bytes()
     shown = "select state, cause from incidents where kind = 'archive_damaged'"
-    for night, damaged in enumerate((b"", sound.splitlines(keepends=True)[0], sound.replace(b'"number":2', b'"number":3'))):
+    for night, damaged in enumerate(
+        (b"", sound.splitlines(keepends=True)[0], sound.replace(b'"number":2', b'"number":3'))
+    ):
         note_night(settings, fixed(NOON + timedelta(days=2 * night)), Night())
         assert {state for state, _ in ledger(settings, shown)} <= {"recovered"}
         chain.write_bytes(damaged)
