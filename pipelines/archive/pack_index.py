@@ -40,6 +40,11 @@ class Known:
     bodies: dict[bytes, Kept] = field(default_factory=dict)
     poll_ids: set[str] = field(default_factory=set)
 
+    @property
+    def end(self) -> int:
+        """Where the next entry would begin."""
+        return self.sources[-1].offset + self.sources[-1].length
+
     def add(self, offset: int, length: int, table: Table, seal: bytes) -> None:
         """Take in an entry; a chunk or a body that is there twice is found where it was first."""
         number, start = len(self.sources), 0

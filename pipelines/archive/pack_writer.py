@@ -5,7 +5,7 @@ A chunk is an object of a body with what stands before the next one. Reading bod
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,11 +29,12 @@ SIDE_BY_SIDE = 8
 
 
 class PackWriter:
-    """Writes what one poll is answered."""
+    """Writes what one poll is answered; `told_end` says how far a pack goes by the ledger of the poll before."""
 
-    def __init__(self, packs: Packs, poll_id: str) -> None:
+    def __init__(self, packs: Packs, poll_id: str, told_end: Callable[[str], int]) -> None:
         self._packs = packs
         self._poll_id = poll_id
+        self._told_end = told_end
         self._known: Known | None = None
 
     def keep(self, answers: Sequence[Response]) -> list[Kept]:
@@ -48,11 +49,15 @@ class PackWriter:
         return [known[name] if answer.body else Kept() for name, answer in zip(hashes, answers, strict=True)]
 
     def _open(self) -> Known:
-        """Read what the newest pack holds; begin another one when it is full, or not whole up to its end."""
+        """Read what the newest pack holds; begin another one when it is full, or not whole.
+
+        What were written where a pack lost its end would be gone, too, once the pack is put back from a backup.
+        """
         newest = self._packs.newest()
         known = read_known(self._packs, newest) if newest else None
         if (
             known is None
+            or known.end < self._told_end(known.name)
             or not begins_sound(known, self._packs)
             or len(known.poll_ids - {self._poll_id}) >= POLLS_A_PACK
         ):

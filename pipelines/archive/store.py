@@ -6,6 +6,7 @@ What the bodies mean does not belong here. The warehouse is a pure function of t
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from pipelines.archive.poll_record import (
     read_ledger,
 )
 from pipelines.atomic_write import append_whole
+from pipelines.errors import ArchiveDamaged
 from pipelines.paths import PRIVATE_DIR_MODE, PRIVATE_FILE_MODE
 from pipelines.recoup.endpoints import NoAnswer, Response
 
@@ -37,7 +39,7 @@ class PollWriter:
     def __init__(self, archive: "Archive", path: Path, start: PollStart) -> None:
         self._archive = archive
         self._path = path
-        self._packs = PackWriter(archive.bodies.packs, start.poll_id)
+        self._packs = PackWriter(archive.bodies.packs, start.poll_id, self._told_end)
         self.record = PollRecord(start)
         self._append(start)
 
@@ -103,6 +105,14 @@ class PollWriter:
         """Take the ledger back: nothing that it says can be believed, its own time least of all."""
         self._path.unlink(missing_ok=True)
 
+    def _told_end(self, pack: str) -> int:
+        """Return how far a pack goes by the ledger of the poll before; 0 where that tells nothing."""
+        with suppress(ArchiveDamaged):
+            before = self._archive.poll_before(self.poll_id)
+            places = [stored.place for stored in before.responses] if before else []
+            return max((place.offset + place.length for place in places if place and place.pack == pack), default=0)
+        return 0
+
     def _append(self, *events: Event) -> None:
         append_whole(self._path, b"".join(msgspec.json.encode(event) + b"\n" for event in events))
 
@@ -153,6 +163,15 @@ class Archive:
         """All poll ids, in poll order, without reading the ledgers. Files of other names are none of ours."""
         return sorted(path.stem for path in _below(self._polls) if path == self.ledger(path.stem))
 
+    def poll_before(self, poll_id: str) -> PollRecord | None:
+        """Read the ledger that is the newest of those before a poll; None when there is none."""
+        for month in sorted(_names(self._polls), reverse=True):
+            stems = [Path(name).stem for name in _names(self._polls / month)]
+            before = [stem for stem in stems if stem < poll_id and self.ledger(stem).parent.name == month]
+            if before:
+                return self.poll(max(before))
+        return None
+
     def strays(self) -> list[Path]:
         """Return the files among the ledgers that are none."""
         return sorted(path for path in _below(self._polls) if path != self.ledger(path.stem))
@@ -185,6 +204,13 @@ def _below(folder: Path) -> Iterator[Path]:
 def _raise_unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_made(path: Path) -> bool:

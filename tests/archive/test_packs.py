@@ -145,6 +145,24 @@ def test_what_a_kill_left_in_a_pack_is_left_alone(tmp_path: Path, left: int) -> 
     assert read_back(archive)[-1] == [body(TASKS)]
 
 
+@pytest.mark.parametrize("kept_polls", [0, 1, 2])
+def test_nothing_is_written_where_a_pack_lost_its_end(tmp_path: Path, kept_polls: int) -> None:
+    """Once the pack is put back from a backup, what came since would be gone from there."""
+    archive, ends = Archive(tmp_path / "archive"), [0]
+    for number in range(3):
+        told(archive, number, body([TASKS[0] | {"title": f"Title {number}"}, *TASKS[1:]]))
+        ends.append(packs(archive)[0].stat().st_size)
+    told(archive, 3, body([TASKS[0] | {"title": "Title 2"}, *TASKS[1:]]))  # nothing new
+    [pack] = packs(archive)
+    sound = pack.read_bytes()
+    pack.write_bytes(sound[: ends[kept_polls]])
+    told(archive, 4, body(TASKS[1:]))
+    assert pack.read_bytes() == sound[: ends[kept_polls]]
+    pack.write_bytes(sound)
+    assert (len(packs(archive)), verify(archive).damages) == (2, [])
+    assert read_back(archive)[-1] == [body(TASKS[1:])]
+
+
 def test_each_byte_of_a_pack_is_told_and_each_poll_that_is_hurt_is_named(tmp_path: Path) -> None:
     archive, dice = Archive(tmp_path / "archive"), random.Random(5)
     for number in range(4):

@@ -33,6 +33,9 @@ KILLS = int(os.environ.get("RECOUP_TORTURE_KILLS", "200"))
 # Killed three times as often as the others, since they write the most.
 WRITERS = {"poll", "build", "publish", "nightly", "rebuild", "backup", "restore", "export", "demo"}
 LONGEST_SECONDS = 5.0
+END_SECONDS = 30
+# Dagster lets a run that is under way come to its end, which may be a poll that is tried three times.
+RUN_SECONDS = 300
 # Of the Dagster that `dev` started, and that is told to end while it starts, since `dev` was killed.
 DAGSTER_TOLD_TO_END = re.compile(
     rb"Traceback \(most recent call last\):\n(?: .*\n)+dagster\._core\.errors\.DagsterExecutionInterruptedError\n"
@@ -115,7 +118,7 @@ def _kill(yard: Yard, number: int, name: str, after: float, watch: Watch) -> flo
     seconds = time.monotonic() - began
     process.send_signal(signal.SIGKILL)
     code = process.wait()
-    assert _outlive(process.pid) == [], (number, name)
+    assert _outlive(process.pid, RUN_SECONDS if name in LASTING else END_SECONDS) == [], (number, name)
     _, told = process.communicate()
     assert code in {-signal.SIGKILL, *GOOD_CODES.get(name, {0})}, (number, name, code, told)
     assert b"Traceback" not in DAGSTER_TOLD_TO_END.sub(b"", told), (number, name, told)
@@ -124,9 +127,9 @@ def _kill(yard: Yard, number: int, name: str, after: float, watch: Watch) -> flo
     return None if code == -signal.SIGKILL else seconds
 
 
-def _outlive(group: int) -> list[str]:
-    """Return who of a killed command's own processes still runs after half a minute, and end them."""
-    ends = time.monotonic() + 30
+def _outlive(group: int, seconds: float) -> list[str]:
+    """Return who of a killed command's own processes still runs after so many seconds, and end them."""
+    ends = time.monotonic() + seconds
     while (alive := list(_alive(group))) and time.monotonic() < ends:
         time.sleep(0.2)
     if alive:
