@@ -71,7 +71,7 @@ select
     count(*) as runs_missing_count,
     0 as recovered_count,
     max(tick_at) as detected_at,
-    'of the past' as detected_poll_id
+    (select max(poll_id) from core.polls) as detected_poll_id
 from core.missing_runs
 group by gap_id
 """

@@ -30,11 +30,15 @@ NIGHT = """
 import sys
 from pathlib import Path
 from pipelines.clock import fixed, parse_instant
+from pipelines.database.connection import Warehouse
 from pipelines.nightly import check_and_publish
 from pipelines.settings import Settings
+from pipelines.transform.built import build_all
 from pipelines.transform.load_models import load_models
-at = fixed(parse_instant(sys.argv[2]))
-check_and_publish(Settings.load(warehouse_dir=Path(sys.argv[1])), clock=at, models=load_models())
+at, models, settings = parse_instant(sys.argv[2]), load_models(), Settings.load(warehouse_dir=Path(sys.argv[1]))
+with Warehouse.of(settings).write() as con:
+    build_all(con, settings, models, at)
+check_and_publish(settings, clock=fixed(at), models=models)
 """
 GROUP_BY = """
 import duckdb, sys
@@ -60,7 +64,7 @@ def nights(base: DataSet, delta: DataSet, weeks: int, folder: Path) -> Iterator[
     _is_right(warehouse, delta.truth["runs"] + (weeks - 1) * base.truth["runs"])
     yield f"group_by_{weeks}", measure([OWN, "-c", GROUP_BY, warehouse.work_file])
     with duckdb.connect(str(warehouse.work_file)) as con:
-        con.execute("update core.runs set outcome = 'unknown' where run_id = ?", [_old_run(con)])
+        con.execute("update core.runs set status = 'CRASHED', outcome = 'failed' where run_id = ?", [_old_run(con)])
     yield f"night_corrected_{weeks}", _night(warehouse, START + timedelta(hours=2))
     shutil.rmtree(warehouse.root)
 
@@ -70,7 +74,10 @@ def _night(warehouse: Layout, at: datetime) -> Taken:
 
 
 def _old_run(con: duckdb.DuckDBPyConnection) -> str:
-    query = "select max(run_id) from core.runs where created_date = (select max(created_date) from core.runs) - ?"
+    query = """
+        select max(run_id) from core.runs
+        where outcome = 'succeeded' and created_date <= (select max(created_date) from core.runs) - ?
+    """
     row = con.execute(query, [DAYS_BACK]).fetchone()
     if row is None or row[0] is None:
         raise SystemExit(f"there is no run of {DAYS_BACK} days ago")
@@ -80,8 +87,8 @@ def _old_run(con: duckdb.DuckDBPyConnection) -> str:
 def _is_right(warehouse: Layout, runs: int) -> None:
     """What the marts count and sum over all days is what core holds."""
     query = """
-        select (select sum(run_count) from marts.failure_rates_daily), count(*),
-            (select sum(total_usd) from marts.spend_daily) - sum(total_cents) / 100 from core.runs
+        select (select sum(run_count) from marts.spend_daily), count(*),
+            (select sum(total_cents) from marts.spend_daily) - sum(total_cents) from core.runs
     """
     with open_published(warehouse) as con:
         counted, held, cents = con.execute(query).fetchone() or (0, 0, None)

@@ -29,7 +29,7 @@ from pipelines.restatements import compare, confirm
 from pipelines.settings import Settings
 from pipelines.transform.build import BuildReport
 from pipelines.transform.built import build_all, build_missing
-from pipelines.transform.checks import CheckResult, run_checks
+from pipelines.transform.checks import CheckResult, read_views, run_checks
 from pipelines.transform.days_to_check import days_to_check
 from pipelines.transform.load_models import load_models
 from pipelines.transform.model import Model
@@ -191,7 +191,9 @@ def _publish(
 
     def audit(con: Connection) -> None:
         refuse_lost_polls(con, settings.layout)
-        night.checks.extend(run_checks(con, models, days=days_to_check(con, settings.layout)))
+        days = days_to_check(con, settings.layout)
+        read_views(con, models, days)
+        night.checks.extend(run_checks(con, models, days=days))
         refuse_failed(night.checks)
 
     snapshot = publish(

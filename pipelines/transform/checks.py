@@ -4,6 +4,7 @@ Plain Python and SQL; how Dagster shows them belongs to its own module. Results 
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -85,10 +86,27 @@ def run_checks(
 
     With `days`, of the tables that say `checked_by` only the rows of those days are looked at.
     """
+    with _looking_at(con, days):
+        return _run(con, models, tests_dir, only, is_whole=days is None)
+
+
+def read_views(con: Connection, models: Sequence[Model], days: Collection[date] | None) -> None:
+    """Read every value of every view, with `days` of those days. Raises duckdb.Error when one cannot be read.
+
+    A view can fail although its tables are sound: by what it computes of a row.
+    """
+    with _looking_at(con, days):
+        for view in (model for model in models if model.materialized == "view"):
+            among = looked_at(view, days is None)
+            con.execute(f"select bit_xor(hash(every)) from {view.relation} as every where {among}")  # noqa: S608
+
+
+@contextmanager
+def _looking_at(con: Connection, days: Collection[date] | None) -> Iterator[None]:
     if days is not None:
         con.execute(f"set variable checked_days = {literal(sorted(days))}::date[]")
     try:
-        return _run(con, models, tests_dir, only, is_whole=days is None)
+        yield
     finally:
         con.execute("reset variable checked_days")
 

@@ -1,4 +1,4 @@
--- Which tables and views are published? Parameter: $schemas. Read by pipelines/publish/publisher.py, which reads them whole.
+-- Which tables and views are published? Parameter: $schemas. Read by pipelines/publish/publisher.py; `doctor --deep` reads them whole.
 select schema_name, table_name as name from duckdb_tables()
 where database_name = current_database() and list_contains($schemas, schema_name)
 union all

@@ -5,13 +5,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from pipelines.clock import fixed
 from pipelines.load.rebuild import rebuild
 from pipelines.nightly import build_and_check, check_and_publish
 from pipelines.transform import checks
-from pipelines.transform.checks import plan_checks
+from pipelines.transform.checks import plan_checks, read_views
 from pipelines.transform.load_models import load_models
 from tests.support.polled_world import HOUR, START, PolledWorld
 from tests.support.warehouse_builder import WarehouseBuilder, model, models
@@ -51,6 +52,23 @@ def test_over_the_days_of_a_fault_its_check_finds_what_all_days_show(
     is_narrowed = check.rpartition(".")[2] not in WHOLE and not check.endswith(("null_date", "relationship_run_id"))
     assert (check in others) == (not is_narrowed or bool(undated))
     assert house.query("select getvariable('checked_days')") == [(None,)], "and afterwards all are looked at again"
+
+
+@pytest.mark.slow
+def test_a_view_that_cannot_compute_a_row_is_refused_over_the_days_of_that_row() -> None:
+    """Its tables are sound, and no check need ask for that column."""
+    house = sound()
+    house.build()
+    for view in ("marts.spend_daily", "marts.run_facts"):
+        [(day,)] = house.query(f"select max(date) from {view}")
+        told = f"case when date = '{day}' then error('cannot be computed') end"
+        house.con.execute(f"create or replace table kept as select date from {view}")
+        house.con.execute(f"create or replace view {view} as select date, {told} as told from kept")
+        read_views(house.con, models(), [date(2020, 1, 1)])
+        for days in ([day], None):
+            with pytest.raises(duckdb.Error, match="cannot be computed"):
+                read_views(house.con, models(), days)
+        house.build()
 
 
 def test_what_grows_with_history_is_checked_by_day() -> None:
