@@ -146,6 +146,7 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.around
+	$(BIN)/python -m benchmarks.nights
 	$(BIN)/python -m benchmarks.report
 
 .PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all lake soak test-slow proof nights bench

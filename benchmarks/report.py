@@ -6,6 +6,7 @@ The page's words are written by hand; what stands between the two marks is repla
 import json
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,6 +39,18 @@ AROUND = {
     "cli_help": ("`recoup-warehouse --help`", "cli_floor", "starting Python"),
     "cli_query": ("`recoup-warehouse query`", "cli_floor", "starting Python"),
     "dagster_nightly": ("Dagster run of `nightly`, nothing new", "dagster_floor", "importing Dagster, opening both"),
+}
+# What a night repeats (nights.py), by weeks of history or for a small fleet.
+NIGHTS = {
+    "night_first": "the first night: all built and checked",
+    "night": "a night after 1 % of the tasks changed",
+    "night_corrected": "a night after a run of five weeks ago was corrected",
+    "group_by": "floor: DuckDB's own group-by of all runs by task and day",
+}
+SMALL = {
+    "night_small_command": "`recoup-warehouse nightly`, nothing new, 50 tasks",
+    "night_small_dagster": "the same night in Dagster",
+    "poll_small": "`recoup-warehouse poll` of 50 tasks",
 }
 BUILT = {"marts": "all marts, from nothing", "checks": "all checks"}
 
@@ -148,8 +161,26 @@ def around_table(rows: list[Row]) -> str:
     return "\n".join(lines) if len(lines) > 4 else ""
 
 
+def nights_table(rows: list[Row]) -> str:
+    """Nights as history grows, against those on the least of it."""
+    cases = {row.name: row for row in rows}
+    weeks = sorted({_weeks(row) for row in rows if row.name.startswith("group_by_")})
+    titles = ["what", "runs in the warehouse", "wall s", "CPU s", "peak MB", "CPU / least history", "n"]
+    lines = ["### Nights", "", f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for name, number in product(NIGHTS, weeks):
+        row, least = cases[f"{name}_{number}"], cases[f"{name}_{weeks[0]}"]
+        runs = f"{number * row.tasks * RUNS_PER_TASK:,}"
+        lines.append(_night(NIGHTS[name], runs, row, f"{row.cpu / least.cpu:.1f}"))
+    lines += [_night(title, "", cases[name], "") for name, title in SMALL.items() if name in cases]
+    return "\n".join(lines) if weeks else ""
+
+
+def _night(title: str, runs: str, row: Row, growth: str) -> str:
+    return f"| {title} | {runs} | {row.wall:.1f} | {row.cpu:.1f} | {max(row.peaks):.0f} | {growth} | {len(row.walls)} |"
+
+
 def _weeks(row: Row) -> int:
-    return int(row.name.removeprefix("history_"))
+    return int(row.name.rpartition("_")[2])
 
 
 def measured_on(files: list[dict[str, Any]]) -> str:
@@ -206,6 +237,7 @@ def main() -> None:
         *(size_table(rows, tasks) for tasks in sizes),
         history_table(rows),
         around_table(rows),
+        nights_table(rows),
         images,
     ]
     page = PAGE.read_text("utf-8")
