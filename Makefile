@@ -113,7 +113,7 @@ browser: setup ## Look at the report in headless Chromium
 torture: setup .venv-bi/.ready ## Readers of every kind while 200 copies are published, 200 kills, full disks, damaged files
 	$(BIN)/python -m pytest -m slow tests/torture
 
-torture-all: setup .venv-bi/.ready ## The same with 1,000 kills, each page of a disk, each path damaged in each way: hours
+torture-all: setup .venv-bi/.ready ## The same with 1,000 kills, a disk of ever more room, each path damaged in each way: hours
 	RECOUP_TORTURE_KILLS=1000 RECOUP_TORTURE_FAULTS=all $(BIN)/python -m pytest -m slow tests/torture
 
 soak: setup ## A thousand polls and sixty nights in one process, then an hour of `dev`: what grows beside the history?

@@ -1,7 +1,7 @@
 """A disk that is full at every step, read-only or without what a file system has: said in a line, and healed afterwards.
 
-RECOUP_TORTURE_FAULTS=all tries each page with each command and heals after each failure, which takes an hour; else fewer
-commands and larger steps, and one healing at the end.
+RECOUP_TORTURE_FAULTS=all tries all commands, room that grows by half, and heals after each failure, which takes an hour;
+else fewer commands and larger steps, and one healing at the end.
 """
 
 import errno
@@ -73,7 +73,7 @@ def rooms(what: str) -> Iterator[dict[str, int]]:
         if what == "files":
             room += 1
         else:
-            room = room + PAGE if IS_LONG or room < 2 * PAGE else room * 16
+            room = room + PAGE if room < 2 * PAGE else room * 3 // 2 if IS_LONG else room * 16
 
 
 @pytest.mark.parametrize("what", ["files", "bytes"])
