@@ -19,7 +19,7 @@ _NAMES = re.compile(
     | (?<!\w)'(?:\\.|[^'\\\n])*'    # in single ones, where no apostrophe of a word can stand
     | \w+://\S+                     # an address
     | (?<![\w/])/[^\s/]\S*           # a path without quotes
-    | \bport\W{0,2}\d+
+    | \bport\W{0,2}\d+              # a port
     """,
     re.VERBOSE,
 )

@@ -29,7 +29,7 @@ SIDE_BY_SIDE = 8
 
 
 class PackWriter:
-    """Writes what one poll is answered; `told_end` says how far a pack goes by the ledger of the poll before."""
+    """Writes what one poll is answered; `told_end` says how far a pack goes by the newest ledger that names it."""
 
     def __init__(self, packs: Packs, poll_id: str, told_end: Callable[[str], int]) -> None:
         self._packs = packs
@@ -51,7 +51,7 @@ class PackWriter:
     def _open(self) -> Known:
         """Read what the newest pack holds; begin another one when it is full, or not whole.
 
-        What were written where a pack lost its end would be gone, too, once the pack is put back from a backup.
+        Whatever is written where a pack lost its end would be overwritten once the pack is put back from a backup.
         """
         newest = self._packs.newest()
         known = read_known(self._packs, newest) if newest else None

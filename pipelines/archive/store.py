@@ -106,11 +106,15 @@ class PollWriter:
         self._path.unlink(missing_ok=True)
 
     def _told_end(self, pack: str) -> int:
-        """Return how far a pack goes by the ledger of the poll before; 0 where that tells nothing."""
-        with suppress(ArchiveDamaged):
-            before = self._archive.poll_before(self.poll_id)
-            places = [stored.place for stored in before.responses] if before else []
-            return max((place.offset + place.length for place in places if place and place.pack == pack), default=0)
+        """Return how far a pack goes by the newest ledger that names it; 0 when none does."""
+        for poll_id in self._archive.newest_first():
+            if poll_id < pack and not pack.startswith(poll_id):
+                return 0  # the poll that began the pack gave it its name; older ones cannot know of it
+            with suppress(ArchiveDamaged):
+                record = self._archive.poll(poll_id)
+                places = [stored.place for stored in record.responses] if record else []
+                if ends := [place.offset + place.length for place in places if place and place.pack == pack]:
+                    return max(ends)
         return 0
 
     def _append(self, *events: Event) -> None:
@@ -163,14 +167,10 @@ class Archive:
         """All poll ids, in poll order, without reading the ledgers. Files of other names are none of ours."""
         return sorted(path.stem for path in _below(self._polls) if path == self.ledger(path.stem))
 
-    def poll_before(self, poll_id: str) -> PollRecord | None:
-        """Read the ledger that is the newest of those before a poll; None when there is none."""
-        for month in sorted(_names(self._polls), reverse=True):
-            stems = [Path(name).stem for name in _names(self._polls / month)]
-            before = [stem for stem in stems if stem < poll_id and self.ledger(stem).parent.name == month]
-            if before:
-                return self.poll(max(before))
-        return None
+    def newest_first(self) -> Iterator[str]:
+        """Yield all poll ids, the last in poll order first; older months are listed only when they are reached."""
+        for month in sorted(filter(Path.is_dir, self._polls.iterdir()), reverse=True):
+            yield from sorted((path.stem for path in month.iterdir() if path == self.ledger(path.stem)), reverse=True)
 
     def strays(self) -> list[Path]:
         """Return the files among the ledgers that are none."""
@@ -204,13 +204,6 @@ def _below(folder: Path) -> Iterator[Path]:
 def _raise_unless_gone(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
 
 
 def _is_made(path: Path) -> bool:

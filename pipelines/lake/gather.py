@@ -22,6 +22,7 @@ from pipelines.lake.writer import note_gathering
 from pipelines.lake_settings import POSTGRES
 from pipelines.load.hash_key import Privacy
 from pipelines.load.poll_rows import PollSummary
+from pipelines.machine_faults import without_names
 from pipelines.progress import Progress
 from pipelines.schedule.poll_interval import Cadence, write_state
 from pipelines.settings import Settings
@@ -81,7 +82,7 @@ def _attached(con: Connection, settings: Settings, shard: str) -> bool:
     try:
         con.execute(attach(settings, place, _name(shard), read_only=True))
     except duckdb.InvalidInputException as error:
-        if "does not exist" not in str(error):
+        if "does not exist" not in without_names(str(error)):
             raise
         return False
     if columns := _columns(con, shard):

@@ -16,7 +16,7 @@ from pipelines.clock import Clock
 from pipelines.database.connection import Connection, Warehouse
 from pipelines.database.sql_text import identifier, statement
 from pipelines.errors import MachineFault, PublishRefused, WarehouseBusy
-from pipelines.machine_faults import is_damage
+from pipelines.machine_faults import is_damage, without_names
 from pipelines.paths import Layout
 from pipelines.publish import snapshots
 from pipelines.publish.file_copy import copy_file
@@ -167,13 +167,13 @@ def _opening(work_file: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.BinderException as error:
-        if "Unique file handle" not in str(error):
+        if "unique file handle" not in without_names(str(error)):
             raise
         raise PublishRefused(
             f"a connection of this process still has {work_file} open; close it and publish again"
         ) from error
     except duckdb.IOException as error:
-        if "set lock" not in str(error):
+        if "set lock" not in without_names(str(error)):
             raise
         raise WarehouseBusy(
             f"another program has {work_file} open ({_first_line(error)}); close it there, "
