@@ -91,7 +91,7 @@ class Settings(SettingsOfShards, SettingsOfTheLog, SettingsOfTheLake):
     max_attempts: int = Field(default=5, ge=1, le=20)
     max_body_megabytes: int = Field(default=256, ge=1, le=4096)
     lock_wait_seconds: float = Field(default=60, ge=0, le=3600)
-    memory_limit: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$")
+    memory_limit: str = Field(default="850MB", pattern=r"^\d+(MB|GB)$")
     incident_limits_file: Path | None = None
     digest: Literal["off", "daily"] = "off"
     metrics_file: Path | None = None

@@ -42,7 +42,7 @@ class Warehouse:
     """
 
     def __init__(
-        self, layout: Layout, *, memory_limit: str = "1GB", lock_wait_seconds: float = 60, policy: str = ""
+        self, layout: Layout, *, memory_limit: str = "850MB", lock_wait_seconds: float = 60, policy: str = ""
     ) -> None:
         self.layout = layout
         self._memory_limit = memory_limit

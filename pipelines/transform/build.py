@@ -91,6 +91,7 @@ def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) ->
     context = {"as_of": as_of, "reporting_timezone": reporting_timezone, "version": version("recoup-warehouse")}
     con.execute("delete from core.build_context")
     con.execute(statement("build", "build_context"), context)
+    con.execute(f"create or replace macro core.as_of() as {literal(as_of)}")
 
 
 def _write_dates(con: Connection, reporting_timezone: str, *, is_renewed: bool) -> None:
@@ -103,7 +104,7 @@ def _write_dates(con: Connection, reporting_timezone: str, *, is_renewed: bool) 
 
 def _build_model(con: Connection, model: Model, days: DayBuild) -> None:
     try:
-        if model.rebuilt_by_day:
+        if model.rebuilt_by:
             days.build(model)
         else:
             con.execute(f"create or replace {_kind(model)} {model.relation} as {model.sql}")

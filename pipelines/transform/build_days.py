@@ -1,4 +1,4 @@
-"""Tables of local days: making only the days again whose inputs changed since the last build, or all of them.
+"""Tables of local days and months: making only those again whose inputs changed since the last build, or all of them.
 
 What a day depends on is said in sql/marts/day_inputs.sql; building the other marts belongs to build.py.
 """
@@ -47,7 +47,7 @@ class DayBuild:
     ) -> "DayBuild":
         """Keep the inputs of the last build, when its days can be believed. To be called before a mart is built."""
         fingerprint = fingerprint_of(models, zone)
-        names = {model.key for model in models if model.rebuilt_by_day} | {INPUTS}
+        names = {model.key for model in models if model.rebuilt_by} | {INPUTS}
         found = names & {model.key for model in chosen}
         before = con.execute(
             "select full_built_at from core.day_builds where fingerprint = ?", [fingerprint]
@@ -62,15 +62,16 @@ class DayBuild:
         return cls(con, as_of, fingerprint, full_built_at, is_by_day, is_compared, found == names)
 
     def build(self, model: Model) -> None:
-        """Make the days again that changed; all of them when nothing tells which."""
+        """Make the days again that changed, or their months; all of them when nothing tells which."""
         if self.is_by_day and self.days is None:
             self._find_days()
         if self.days is None:
             self._build_all(model)
             return
-        for from_date, until_date in self._ranges:
+        ranges = months_of(self._ranges) if model.rebuilt_by == "month" else self._ranges
+        for from_date, until_date in ranges:
             with _scope(self.con, from_date, until_date):
-                self.con.execute(f"delete from {model.relation} where core.is_in_scope(date)")  # noqa: S608 - own model
+                self.con.execute(f"delete from {model.relation} where core.is_in_scope({_place(model)})")  # noqa: S608 - own model
                 self.con.execute(f"insert into {model.relation} by name {model.sql}")
         if self.is_compared:
             self.differing += self._compare(model)
@@ -95,7 +96,7 @@ class DayBuild:
         self.con.execute(f"create or replace temp table days_before as {_digests(model)}")
         self._build_all(model)
         row = self.con.execute(
-            f"select count(*) from days_before as one full join ({_digests(model)}) as other using (date) "  # noqa: S608
+            f"select count(*) from days_before as one full join ({_digests(model)}) as other using (place) "  # noqa: S608
             "where (one.row_count, one.digest) is distinct from (other.row_count, other.digest)"
         ).fetchone()
         self.con.execute("drop table days_before")
@@ -116,8 +117,7 @@ class DayBuild:
         if self.days is None:
             self.con.execute("delete from core.built_days")
             self.con.execute(
-                "insert into core.built_days select distinct date, ?::timestamptz, ['full'] from "
-                "(select date from marts.coverage_facts union all select date from marts.task_day_facts)",
+                "insert into core.built_days select date, ?::timestamptz, ['full'] from marts.fleet_daily",
                 [self.as_of],
             )
             return
@@ -164,10 +164,28 @@ def _sql_around() -> str:
     return "\n".join(path.read_text("utf-8") for path in files)
 
 
+def months_of(ranges: Sequence[Range]) -> Iterator[Range]:
+    """Yield the ranges of whole months that hold all days of `ranges` (in order), none twice."""
+    months = sorted(
+        {
+            (from_date + timedelta(days=more)).replace(day=1)
+            for from_date, until_date in ranges
+            for more in range((until_date - from_date).days)
+        }
+    )
+    for month in months:
+        yield month, (month + timedelta(days=31)).replace(day=1)
+
+
+def _place(model: Model) -> str:
+    """Name the column that says of which day or month a row is."""
+    return "month" if model.rebuilt_by == "month" else "date"
+
+
 def _digests(model: Model) -> str:
     return (
-        "select date, count(*) as row_count, bit_xor(hash(every)) as digest "  # noqa: S608 - a model's own name
-        f"from {model.relation} as every group by date"
+        f"select {_place(model)} as place, count(*) as row_count, bit_xor(hash(every)) as digest "  # noqa: S608 - own name
+        f"from {model.relation} as every group by place"
     )
 
 

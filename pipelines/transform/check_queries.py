@@ -47,6 +47,8 @@ def looked_at(model: Model, is_whole: bool) -> str:
         return "true"
     if model.checked_by == "run_id":
         return "run_id in (select run_id from core.runs where core.is_checked(created_date))"
+    if model.checked_by == "month":
+        return "core.is_month_checked(month)"
     return f"core.is_checked({model.checked_by})"
 
 
@@ -66,9 +68,10 @@ def failing_rows(model: Model, check: Check, is_whole: bool = True) -> str:
     column = check.columns[0]
     if model.checked_by == column:
         among = "true"  # a row whose run is not there has no day
+    # Not as an anti join: DuckDB takes few rows to be left by `is not null`, and keeps the many in memory, not the parents.
     return (
-        f"select {keys(model)} from {model.relation} as child where child.{column} is not null and {among} "
-        f"and not exists (select 1 from {schema}.{table} as parent where parent.{target} = child.{column})"
+        f"select {keys(model)} from {model.relation} where {column} is not null and {among} "
+        f"and {column} not in (select {target} from {schema}.{table} where {target} is not null)"
     )
 
 

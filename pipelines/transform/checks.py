@@ -104,11 +104,13 @@ def read_views(con: Connection, models: Sequence[Model], days: Collection[date] 
 @contextmanager
 def _looking_at(con: Connection, days: Collection[date] | None) -> Iterator[None]:
     if days is not None:
+        months = {day.replace(day=1) for day in days}
         con.execute(f"set variable checked_days = {literal(sorted(days))}::date[]")
+        con.execute(f"set variable checked_months = {literal(sorted(months))}::date[]")
     try:
         yield
     finally:
-        con.execute("reset variable checked_days")
+        con.execute("reset variable checked_days; reset variable checked_months")
 
 
 def _run(
@@ -177,15 +179,16 @@ def _run_table(con: Connection, asset: Key, checks: list[PlannedCheck], among: s
 
 
 def _result(con: Connection, check: PlannedCheck, failing_count: int | None) -> CheckResult:
+    # A comment may end the statement, hence the line break before the bracket.
+    failing = f"from ({check.sql}\n) as failing"
+    if failing_count is None:
+        # Counted first, and alone: DuckDB then reads no column that only the sample would show.
+        (failing_count,) = con.execute(f"select count(*) {failing}").fetchone() or (0,)
     sample: tuple[dict[str, str], ...] = ()
-    if failing_count != 0:
-        # A comment may end the statement, hence the line break before the bracket.
-        counted = f"select count(*) over () as failing_rows, failing.* from ({check.sql}\n) as failing"  # noqa: S608
-        failing = rows(con.execute(f"{counted} limit {SAMPLE_SIZE}"))
-        failing_count = int(failing[0]["failing_rows"]) if failing else 0
-        sample = tuple(map(_safe, failing))
+    if failing_count:
+        sample = tuple(map(_safe, rows(con.execute(f"select * {failing} limit {SAMPLE_SIZE}"))))
     return CheckResult(
-        check.name, check.asset, check.severity, failing_count == 0, failing_count or 0, check.description, sample
+        check.name, check.asset, check.severity, failing_count == 0, failing_count, check.description, sample
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 Key = tuple[str, str]
 Severity = Literal["error", "warn"]
 Materialized = Literal["base", "table", "view"]
+Period = Literal["day", "month"]
 CheckKind = Literal["not_null", "unique", "accepted_values", "relationship", "between", "condition"]
 
 
@@ -66,11 +67,11 @@ class Model:
     metrics: tuple[Metric, ...]
     dimensions: tuple[str, ...]
     path: Path
-    # A table of local days, of which a build makes only those again whose inputs changed.
-    rebuilt_by_day: bool = False
+    # A table of local days or months, of which a build makes only those again whose inputs changed.
+    rebuilt_by: Period | None = None
     # A view that shows each row of this table once; the keys of its rows are checked there.
     rows_of: Key | None = None
-    # The column by which a night checks only rows of days that changed: a day's, or `run_id`, whose run has the day.
+    # The column by which a night checks only what changed: a row's day, its month, or `run_id`, whose run has the day.
     checked_by: str | None = None
 
     @property

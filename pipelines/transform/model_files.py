@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from pipelines.errors import BadModel
-from pipelines.transform.model import Check, Column, Key, Metric, Model, Severity
+from pipelines.transform.model import Check, Column, Key, Metric, Model, Period, Severity
 
 # The safe loader in C where the wheel has it: ten times faster, and the files are read at every start.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,7 +53,7 @@ class ModelFile(_File):
     columns: Annotated[dict[str, ColumnFile], Field(min_length=1)]
     checks: RawChecks = []
     materialized: Literal["table", "view"] = "table"
-    rebuilt_by_day: bool = False
+    rebuilt_by: Period | None = None
     rows_of: Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
     checked_by: str | None = None
     completeness: bool = False
@@ -90,7 +90,7 @@ def _read_pair(path: Path, schema: str) -> Model:
         metrics=tuple(_metric(name, metric) for name, metric in file.metrics.items()),
         dimensions=tuple(file.dimensions),
         path=path,
-        rebuilt_by_day=file.rebuilt_by_day,
+        rebuilt_by=file.rebuilt_by,
         rows_of=_key(file.rows_of) if file.rows_of else None,
         checked_by=file.checked_by,
     )

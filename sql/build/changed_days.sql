@@ -13,7 +13,7 @@ known as (
         min(from_at) as from_at,
         max(until_at) as until_at
     from (from inputs_before union all by name from marts.day_inputs) as inputs
-    where kind in ('known', 'runs', 'missing')
+    where kind = 'fleet'
 
 ),
 

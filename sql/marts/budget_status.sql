@@ -25,9 +25,9 @@ runs as materialized (
         facts.total_cents,
         facts.wasted_cents
     from marts.runs_in_force as facts
-    cross join context
-    where facts.created_at >= least(context.month_from_at, context.as_of_at - interval 720 hours)
-        and facts.created_at <= context.as_of_at
+    -- No month and no 720 hours reach further back.
+    where facts.created_at > core.as_of() - interval 32 days
+        and facts.created_at <= core.as_of()
 
 ),
 
@@ -53,11 +53,10 @@ priced_runs as (
         runs.task_id,
         runs.total_cents
     from runs
-    cross join context
     where runs.is_counted
         and runs.is_final
         and runs.total_cents is not null
-        and runs.created_at > context.as_of_at - interval 720 hours
+        and runs.created_at > core.as_of() - interval 720 hours
 
 ),
 
@@ -90,7 +89,7 @@ remaining_ticks as (
         count(*) as tick_count
     from core.expected_ticks as ticks
     cross join context
-    where ticks.tick_at > context.as_of_at
+    where ticks.tick_at > core.as_of()
         and ticks.tick_at < context.month_until_at
     group by ticks.task_id
 
@@ -153,7 +152,7 @@ unknown_days as (
         on tasks.task_id = coverage.task_id
     cross join context
     where coverage.date >= context.month
-        and coverage.day_ends_at <= context.as_of_at
+        and coverage.day_ends_at <= core.as_of()
         and coverage.coverage_status = 'unknown'
     union
     select

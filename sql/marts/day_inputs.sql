@@ -1,4 +1,4 @@
--- What do the days of tasks depend on? The tables that are built day by day (rebuilt_by_day in their .yml) read nothing
+-- What do the days of tasks depend on? The tables that are built day by day (rebuilt_by in their .yml) read nothing
 -- else, and are built again only for the local days on which something here came, went or changed since the last build
 -- (sql/build/changed_days.sql).
 -- Grain: one row per input. Key: kind, task_id, part. An input lasts from its first instant to its last.
@@ -104,7 +104,33 @@ versions as (
 
 ),
 
+fleet as (
+
+    select
+        min(from_at) as from_at,
+        max(until_at) as until_at
+    from (
+        select from_at, until_at from known
+        union all
+        select min(created_at), max(created_at) from core.runs
+        union all
+        select as_of_at as from_at, as_of_at as until_at from context
+    ) as days
+
+),
+
 inputs as (
+
+    -- The days that there are at all.
+    select
+        'fleet' as kind,
+        null as task_id,
+        '' as part,
+        from_at,
+        until_at
+    from fleet
+
+    union all by name
 
     -- The days that a task has.
     select

@@ -1,28 +1,20 @@
 -- Which errors end runs, how often, whom do they hit, and which are new?
 -- Grain: one row per fingerprint: name and normalised message, or the status where neither was told. Worst first.
 -- Counted failed runs. The list endpoint tells no errors, so a run's error is known once its details were fetched.
-with context as (
-
-    select * from core.build_context
-
-),
-
-failures as (
+with failures as (
 
     select
-        runs.run_id,
-        runs.error_name,
-        runs.error_message,
-        runs.status,
-        facts.task_id,
-        facts.account_id,
-        facts.created_at,
-        facts.wasted_cents
-    from marts.runs_in_force as facts
-    inner join core.runs as runs
-        on runs.run_id = facts.run_id
-    where facts.is_counted
-        and facts.outcome = 'failed'
+        run_id,
+        error_name,
+        error_message,
+        status,
+        task_id,
+        account_id,
+        created_at,
+        wasted_cents
+    from marts.runs_in_force
+    where is_counted
+        and outcome = 'failed'
 
 ),
 
@@ -65,8 +57,8 @@ groups as (
         min(failures.created_at) as first_seen_at,
         max(failures.created_at) as last_seen_at,
         core.sum_known_cents(failures.wasted_cents) as wasted_cents,
-        count(*) filter (failures.created_at > context.as_of_at - interval 168 hours) as run_count_7d,
-        count(*) filter (failures.created_at > context.as_of_at - interval 720 hours) as run_count_30d
+        count(*) filter (failures.created_at > core.as_of() - interval 168 hours) as run_count_7d,
+        count(*) filter (failures.created_at > core.as_of() - interval 720 hours) as run_count_30d
     from failures
     inner join fingerprints
         on fingerprints.error_name is not distinct from failures.error_name
@@ -74,7 +66,6 @@ groups as (
         and fingerprints.status = failures.status
     left join core.tasks as tasks
         on tasks.task_id = failures.task_id
-    cross join context
     group by fingerprints.fingerprint
 
 ),
@@ -82,11 +73,10 @@ groups as (
 fleet as (
 
     select
-        count(*) filter (facts.outcome in ('succeeded', 'failed')) as n_30d
-    from marts.runs_in_force as facts
-    cross join context
-    where facts.is_counted
-        and facts.created_at > context.as_of_at - interval 720 hours
+        count(*) filter (outcome in ('succeeded', 'failed')) as n_30d
+    from marts.runs_in_force
+    where is_counted
+        and created_at > core.as_of() - interval 720 hours
 
 )
 
@@ -127,8 +117,8 @@ select
     groups.first_seen_at,
     groups.last_seen_at,
     case
-        when info.first_run_at > context.as_of_at - interval 168 hours then null
-        else groups.first_seen_at > context.as_of_at - interval 168 hours
+        when info.first_run_at > core.as_of() - interval 168 hours then null
+        else groups.first_seen_at > core.as_of() - interval 168 hours
     end as is_new_this_week,
 
     ---------- completeness
@@ -136,7 +126,6 @@ select
     info.coverage_ratio,
     info.coverage_status
 from groups
-cross join context
 cross join fleet
 cross join marts.warehouse_info as info
 order by error_rank

@@ -4,13 +4,10 @@
 with failures as (
 
     select
-        facts.*,
-        runs.error_message,
-        runs.error_name is not null or runs.error_message is not null as is_error_observed
-    from marts.run_facts as facts
-    inner join core.runs as runs
-        on runs.run_id = facts.run_id
-    where facts.outcome = 'failed'
+        *,
+        error_name is not null or error_message is not null as is_error_observed
+    from marts.run_facts
+    where outcome = 'failed'
 
 ),
 

@@ -20,9 +20,8 @@ missing as (
         missing.model,
         count(*) as runs_missing_count
     from marts.missing_run_facts as missing
-    cross join core.build_context as context
     inner join coverage as windows
-        on missing.tick_at > context.as_of_at - to_hours(24 * windows.window_days)
+        on missing.tick_at > core.as_of() - to_hours(24 * windows.window_days)
     group by windows.window_days, missing.model
 
 ),

@@ -1,6 +1,7 @@
 -- How is the whole fleet doing, day by day?
 -- Grain: one row per local day from the first known one to today, days without runs too. Key: date.
 -- Outcomes leave out test runs and other environments; money counts every run. Not the language model's bill.
+-- Built day by day, as task_day_facts is.
 with context as (
 
     select * from core.build_context
@@ -30,6 +31,7 @@ days as (
         core.sum_known_cents(wasted_cents) as wasted_cents,
         bool_and(is_final) as is_final
     from marts.task_day_facts
+    where core.is_in_scope(date)
     group by date
 
 ),
@@ -41,6 +43,7 @@ coverage as (
         sum(runs_missing_count)::bigint as runs_missing_count,
         bool_or(coverage_status = 'unknown') as is_unknown
     from marts.coverage_facts
+    where core.is_in_scope(date)
     group by date
 
 ),
@@ -48,20 +51,22 @@ coverage as (
 bounds as (
 
     select
-        coalesce(min(days.date), any_value(today.date)) as first_date,
-        greatest(coalesce(max(days.date), any_value(today.date)), any_value(today.date)) as last_date
-    from (
-        select (as_of_at at time zone reporting_timezone)::date as date
-        from context
-    ) as today
-    left join days
-        on true
+        (fleet.from_at at time zone context.reporting_timezone)::date as first_date,
+        (fleet.until_at at time zone context.reporting_timezone)::date as last_date
+    from marts.day_inputs as fleet
+    cross join context
+    where fleet.kind = 'fleet'
 
 ),
 
 spine as (
 
-    select unnest(generate_series(first_date, last_date, interval 1 day))::date as date
+    select
+        unnest(generate_series(
+            greatest(first_date, core.scope_from()),
+            least(last_date, core.scope_until() - 1),
+            interval 1 day
+        ))::date as date
     from bounds
 
 ),
@@ -130,4 +135,3 @@ left join coverage
     on coverage.date = spine.date
 inner join unseen
     on unseen.date = spine.date
-order by spine.date

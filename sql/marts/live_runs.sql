@@ -1,23 +1,16 @@
 -- Which runs had not ended when last seen, and which of them take longer than their task ever does?
 -- Grain: one row per run that was in flight when last observed. Key: run_id. Longest first.
 -- A run lived at least until it was last observed; what became of it since, nobody has seen.
-with context as (
-
-    select * from core.build_context
-
-),
-
-usual as (
+with usual as (
 
     select
         facts.task_id,
         count(*) as usual_n,
         quantile_disc(epoch_ms(facts.finished_at) - epoch_ms(facts.created_at), 0.99) as usual_p99_ms
     from marts.runs_in_force as facts
-    cross join context
     where facts.is_final
         and facts.finished_at is not null
-        and facts.created_at > context.as_of_at - to_hours(24 * 90)
+        and facts.created_at > core.as_of() - to_hours(24 * 90)
     group by facts.task_id
 
 )

@@ -2,13 +2,7 @@
 -- Grain: one row per enabled task with a schedule. Key: task_id.
 -- Only polls that the task's account answered count. The sensor polls by the least of the safe pauses; why one is safe is
 -- said at core.safe_poll_ms.
-with context as (
-
-    select * from core.build_context
-
-),
-
-recent_polls as (
+with recent_polls as (
 
     -- Where several pollers work for one warehouse, each asks for accounts of its own.
     select
@@ -67,8 +61,7 @@ longest_runs as (
         runs.task_id,
         max(epoch_ms(runs.finished_at) - epoch_ms(runs.created_at)) as longest_run_ms
     from core.runs as runs
-    cross join context
-    where runs.created_at > context.as_of_at - core.pace_memory()
+    where runs.created_at > core.as_of() - core.pace_memory()
         and runs.finished_at is not null
     group by runs.task_id
 

@@ -2,13 +2,7 @@
 -- Grain: one row per task and window of 1, 7, 30 and 90 days that had a run. Key: task_id, window_days. Worst first.
 -- Counted runs that succeeded or failed and whose attempts were observed; null where none was. Failed runs' details are
 -- fetched before others', so while few are observed the picture is darker than the truth: see attempts_observed_ratio.
-with context as (
-
-    select * from core.build_context
-
-),
-
-windows as (
+with windows as (
 
     select
         unnest([1, 7, 30, 90]) as window_days
@@ -24,11 +18,10 @@ runs as (
         facts.outcome,
         facts.attempt_count
     from marts.run_facts as facts
-    cross join context
     where facts.is_counted
         and facts.outcome in ('succeeded', 'failed')
-        and facts.created_at > context.as_of_at - to_hours(24 * 90)
-        and facts.created_at <= context.as_of_at
+        and facts.created_at > core.as_of() - to_hours(24 * 90)
+        and facts.created_at <= core.as_of()
 
 ),
 
@@ -45,9 +38,8 @@ counts as (
         count(*) filter (runs.outcome = 'succeeded' and runs.attempt_count = 1) as first_attempt_success_count,
         count(*) filter (runs.outcome = 'succeeded' and runs.attempt_count > 1) as recovered_by_retry_count
     from runs
-    cross join context
     inner join windows
-        on runs.created_at > context.as_of_at - to_hours(24 * windows.window_days)
+        on runs.created_at > core.as_of() - to_hours(24 * windows.window_days)
     group by windows.window_days, runs.task_id
 
 ),

@@ -2,13 +2,7 @@
 -- Grain: one row per task and window of 1, 7, 30 and 90 days that had a run. Key: task_id, window_days. Slowest first.
 -- Counted runs that succeeded or failed. Percentiles are values that occurred (nearest rank): below 20
 -- runs p95 is the longest.
-with context as (
-
-    select * from core.build_context
-
-),
-
-windows as (
+with windows as (
 
     select
         unnest([1, 7, 30, 90]) as window_days
@@ -28,11 +22,10 @@ runs as (
                 then greatest(epoch_ms(facts.started_at) - epoch_ms(facts.created_at), 0)
         end as queue_ms
     from marts.runs_in_force as facts
-    cross join context
     where facts.is_counted
         and facts.outcome in ('succeeded', 'failed')
-        and facts.created_at > context.as_of_at - to_hours(24 * 90)
-        and facts.created_at <= context.as_of_at
+        and facts.created_at > core.as_of() - to_hours(24 * 90)
+        and facts.created_at <= core.as_of()
 
 ),
 
@@ -49,9 +42,8 @@ percentiles as (
         count(runs.queue_ms) as queue_n,
         quantile_disc(runs.queue_ms, [0.5, 0.95]) as queue_ms
     from runs
-    cross join context
     inner join windows
-        on runs.created_at > context.as_of_at - to_hours(24 * windows.window_days)
+        on runs.created_at > core.as_of() - to_hours(24 * windows.window_days)
     group by windows.window_days, runs.task_id
 
 )

@@ -1,17 +1,6 @@
 -- What is there to count about a run?
 -- Grain: one row per run. Configuration, account and artist are those in force when it started; titles are today's.
 -- Caveat: a change of configuration is known from the poll that first saw it.
-with embedded as (
-
-    -- Only servers that list the attempts of a run inside it fill this table.
-    select
-        run_id,
-        count(*)::integer as attempt_count
-    from core.attempts
-    group by run_id
-
-)
-
 select
     runs.run_id,
     runs.task_id,
@@ -47,8 +36,21 @@ select
     runs.wasted_cents,
     runs.duration_ms,
     runs.error_name,
+    runs.error_message,
     runs.fingerprint,
-    coalesce(runs.told_attempt_count, case when runs.is_final then embedded.attempt_count end) as attempt_count,
+    coalesce(
+        runs.told_attempt_count,
+        -- Only servers that list the attempts of a run inside it fill core.attempts. Asked run by run: where few runs are
+        -- asked for, no others' attempts are counted.
+        case
+            when runs.is_final
+                then (
+                    select nullif(count(*), 0)::integer
+                    from core.attempts as attempts
+                    where attempts.run_id = runs.run_id
+                )
+        end
+    ) as attempt_count,
 
     ---------- times
     runs.created_at,
@@ -56,5 +58,3 @@ select
     runs.finished_at,
     runs.last_observed_at
 from marts.runs_in_force as runs
-left join embedded
-    on embedded.run_id = runs.run_id

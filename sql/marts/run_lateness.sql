@@ -1,13 +1,7 @@
 -- How late do runs come into the list, and for how long is a tick therefore open before it is called missed?
 -- Grain: one row in all. A run was late when its task had been looked at after its tick and did not show it yet.
 -- The list is read after the tick anyway, so a lateness is known only from the look before: it was at least so much.
-with context as (
-
-    select * from core.build_context
-
-),
-
-loaded_polls as (
+with loaded_polls as (
 
     select
         poll_id,
@@ -28,8 +22,7 @@ candidates as (
     from core.runs as runs
     inner join loaded_polls as polls
         on polls.poll_id = runs.first_poll_id
-    cross join context
-    where runs.created_at > context.as_of_at - interval 30 days
+    where runs.created_at > core.as_of() - interval 30 days
         and runs.created_at < polls.poll_before_at - core.list_lag()
         and runs.found_by = 'window'
 
@@ -49,14 +42,11 @@ late_runs as (
 )
 
 select
-    context.as_of_at,
+    core.as_of() as as_of_at,
     count(late_runs.lateness_seconds) as late_run_count,
     max(late_runs.lateness_seconds)::decimal(18, 3) as largest_lateness_seconds,
     least(
         greatest(max(late_runs.lateness_seconds), epoch(core.lateness_allowance())),
         epoch(core.longest_lateness())
     )::decimal(18, 3) as lateness_allowance_seconds
-from context
-left join late_runs
-    on true
-group by context.as_of_at
+from late_runs

@@ -79,6 +79,7 @@ select
     end as wasted_cents,
     runs.duration_ms,
     case when runs.outcome = 'failed' then runs.error_name end as error_name,
+    case when runs.outcome = 'failed' then runs.error_message end as error_message,
     case
         when runs.outcome = 'failed' then core.error_fingerprint(runs.error_name, runs.error_message, runs.status)
     end as fingerprint,

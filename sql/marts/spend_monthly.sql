@@ -2,31 +2,7 @@
 -- Grain: one row per local month, account and artist in force when the runs started; months without runs too. Key: those
 -- three. A task that moves leaves closed months as they were.
 -- Trigger.dev compute and invocation of every run, test runs too; not the language model's bill.
-with task_months as (
-
-    -- First by task: to count distinct tasks over all days would take longer than everything else.
-    select
-        date_trunc('month', date)::date as month,
-        task_id,
-        account_id,
-        artist_account_id,
-        sum(run_count) as run_count,
-        core.sum_known_cents(compute_cents) as compute_cents,
-        core.sum_known_cents(invocation_cents) as invocation_cents,
-        core.sum_known_cents(total_cents) as total_cents,
-        core.sum_known_cents(wasted_cents) as wasted_cents,
-        sum(unpriced_run_count) as unpriced_run_count,
-        sum(test_run_count) as test_run_count,
-        sum(nonproduction_run_count) as nonproduction_run_count,
-        bool_and(is_final) as is_final,
-        sum(runs_missing_count) as runs_missing_count,
-        bool_or(coverage_status = 'unknown') as is_unknown
-    from marts.task_day_facts
-    group by all
-
-),
-
-task_costs as (
+with task_costs as (
 
     -- What runs whose cost nobody saw may have cost: as little, or as much, as any other run of their task.
     select
@@ -37,7 +13,7 @@ task_costs as (
     where total_cents is not null
         and task_id in (
             select task_id
-            from task_months
+            from marts.task_month_facts
             where runs_missing_count + unpriced_run_count > 0
         )
     group by task_id
@@ -62,11 +38,11 @@ months as (
         sum(nonproduction_run_count)::bigint as nonproduction_run_count,
         bool_and(is_final) as is_final,
         sum(runs_missing_count)::bigint as runs_missing_count,
-        core.coverage_status(sum(runs_missing_count), bool_or(is_unknown)) as coverage_status,
+        core.coverage_status(sum(runs_missing_count), bool_or(coverage_status = 'unknown')) as coverage_status,
         sum((runs_missing_count + unpriced_run_count)::bigint * task_costs.least_cents) as unseen_cents_least,
         sum((runs_missing_count + unpriced_run_count)::bigint * task_costs.most_cents) as unseen_cents_most,
         bool_or(runs_missing_count + unpriced_run_count > 0 and task_costs.task_id is null) as has_unknown_costs
-    from task_months
+    from marts.task_month_facts as task_months
     left join task_costs
         on task_costs.task_id = task_months.task_id
     left join core.tasks as tasks

@@ -2,13 +2,7 @@
 -- Grain: one row per task and change. Key: task_id, changed_at. Those that surely worsened most come first.
 -- Up to 90 days before and after, each side under one configuration; counted runs that succeeded or failed. A change is
 -- known from the poll that first saw it, so a run or two around it may stand on the wrong side.
-with context as (
-
-    select * from core.build_context
-
-),
-
-versions as (
+with versions as (
 
     select
         task_id,
@@ -54,14 +48,13 @@ changes as (
         ) as before_from_at,
         least(
             periods.valid_from + interval 2160 hours,
-            context.as_of_at,
-            coalesce(tasks.deleted_at, context.as_of_at),
+            core.as_of(),
+            coalesce(tasks.deleted_at, core.as_of()),
             lead(periods.valid_from) over (partition by periods.task_id order by periods.version_number)
         ) as after_until_at
     from periods
     inner join core.tasks as tasks
         on tasks.task_id = periods.task_id
-    cross join context
     where periods.is_changed
 
 ),
@@ -163,10 +156,9 @@ joined as (
         uncountable.task_id is not null
         or (
             coverage.coverage_status = 'unknown'
-            and changes.after_until_at > context.as_of_at - interval 24 hours
+            and changes.after_until_at > core.as_of() - interval 24 hours
         ) as is_unknown
     from changes
-    cross join context
     left join sides as before
         on before.task_id = changes.task_id
         and before.version_number = changes.version_number

@@ -33,8 +33,7 @@ observed as (
         runs.task_id,
         count(*) as observed_run_count
     from core.runs as runs
-    cross join core.build_context as context
-    where runs.created_at <= context.as_of_at
+    where runs.created_at <= core.as_of()
     group by runs.task_id
 
 ),

@@ -1,25 +1,82 @@
 -- How is each task doing now?
 -- Grain: one row per task, deleted ones too (deleted_at says so). Key: task_id.
 -- Outcomes leave out test runs and other environments; money counts every run. Windows are 24-hour days up to now.
-with context as (
+with runs_so_far as not materialized (
 
+    -- What is a counted run is said as in marts.runs_in_force, which holds more than is needed here.
     select
-        as_of_at,
-        as_of_at - interval 168 hours as from_7d_at,
-        as_of_at - interval 720 hours as from_30d_at
-    from core.build_context
+        run_id,
+        task_id,
+        created_at,
+        outcome,
+        total_cents,
+        coalesce(is_production, true) and not coalesce(is_test, false) as is_counted,
+        created_at > core.as_of() - interval 168 hours as is_in_7d,
+        created_at > core.as_of() - interval 720 hours as is_in_30d
+    from core.runs
+    where created_at <= core.as_of()
+
+),
+
+recent_runs as (
+
+    select *
+    from runs_so_far
+    where created_at > core.as_of() - interval 2160 hours
+
+),
+
+told_tasks as (
+
+    -- Their last success and their newest outcomes are recent: nothing older can change what is said of their state.
+    select task_id
+    from recent_runs
+    where is_counted
+    group by task_id
+    having count(*) filter (outcome = 'succeeded') > 0
+        and count(*) filter (outcome in ('succeeded', 'failed')) >= 7
 
 ),
 
 runs as (
 
+    select * from recent_runs
+    union all by name
+    select runs_so_far.*
+    from runs_so_far
+    anti join told_tasks
+        on told_tasks.task_id = runs_so_far.task_id
+    where runs_so_far.created_at <= core.as_of() - interval 2160 hours
+
+),
+
+totals as (
+
     select
-        facts.*,
-        facts.created_at > context.from_7d_at as is_in_7d,
-        facts.created_at > context.from_30d_at as is_in_30d
-    from marts.runs_in_force as facts
-    cross join context
-    where facts.created_at <= context.as_of_at
+        task_id,
+        count(*) as run_count
+    from runs_so_far
+    group by task_id
+
+),
+
+shown as (
+
+    -- What the API still shows is not rescued, as marts.runs_in_force says run by run.
+    select
+        windows.task_id,
+        count(*) as run_count
+    from (
+        select
+            task_id,
+            unnest(list_distinct(window_run_ids)) as run_id
+        from core.tasks
+        where deleted_at is null
+    ) as windows
+    inner join runs_so_far
+        on runs_so_far.run_id = windows.run_id
+        and runs_so_far.task_id = windows.task_id
+    group by windows.task_id
 
 ),
 
@@ -31,8 +88,6 @@ windows as (
         count(*) filter (is_in_7d and is_counted and outcome = 'failed') as failed_count_7d,
         count(*) filter (is_in_30d and is_counted and outcome = 'succeeded') as succeeded_count_30d,
         count(*) filter (is_in_30d and is_counted and outcome = 'failed') as failed_count_30d,
-        count(*) as run_count,
-        count(*) filter (is_rescued) as rescued_run_count,
         count(*) filter (is_in_7d) as run_count_7d,
         count(*) filter (is_in_30d) as run_count_30d,
         count(*) filter (is_in_7d and outcome = 'failed') as wasted_run_count_7d,
@@ -117,11 +172,15 @@ counted as (
         case when windows.wasted_run_count_7d > 0 then windows.wasted_cents_7d else 0 end as wasted_cents_7d,
         case when windows.run_count_30d > 0 then windows.total_cents_30d else 0 end as total_cents_30d,
         case when windows.wasted_run_count_30d > 0 then windows.wasted_cents_30d else 0 end as wasted_cents_30d,
-        coalesce(windows.run_count, 0) as run_count,
-        coalesce(windows.rescued_run_count, 0) as rescued_run_count
+        coalesce(totals.run_count, 0) as run_count,
+        coalesce(totals.run_count, 0) - coalesce(shown.run_count, 0) as rescued_run_count
     from core.tasks as tasks
     left join windows
         on windows.task_id = tasks.task_id
+    left join totals
+        on totals.task_id = tasks.task_id
+    left join shown
+        on shown.task_id = tasks.task_id
 
 )
 
@@ -142,7 +201,7 @@ select
     core.task_state(
         counted.deleted_at is not null,
         counted.is_enabled,
-        counted.last_verdict = 'known' and counted.observed_until_at > context.as_of_at - core.stale_after(),
+        counted.last_verdict = 'known' and counted.observed_until_at > core.as_of() - core.stale_after(),
         ticks.is_overdue,
         recent.recent_n,
         recent.recent_failed_count,
@@ -200,7 +259,6 @@ select
     counted.first_seen_at,
     counted.observed_until_at
 from counted
-cross join context
 left join recent
     on recent.task_id = counted.task_id
 left join latest

@@ -2,13 +2,7 @@
 -- Grain: one row per task. Key: task_id. Ticks as the API announced them (core.upcoming_ticks), and as cron expects them:
 -- the API announces from the newest run's payload, so a schedule that does not fire soon announces nothing. What it still
 -- announces after a change of the cron expression is left out.
-with context as (
-
-    select * from core.build_context
-
-),
-
-tasks as (
+with tasks as (
 
     select
         *,
@@ -49,9 +43,8 @@ next_ticks as (
     from ticks
     inner join tasks
         on tasks.task_id = ticks.task_id
-    cross join context
     where tasks.is_expected
-        and ticks.tick_at > context.as_of_at
+        and ticks.tick_at > core.as_of()
     group by ticks.task_id
 
 ),
@@ -136,12 +129,11 @@ unseen_ticks as (
         max(ticks.tick_at) as announced_until_at,
         count(*) filter (
             ticks.tick_at > tasks.observed_until_at
-            and ticks.tick_at <= least(context.as_of_at, tasks.exists_until_at)
+            and ticks.tick_at <= least(core.as_of(), tasks.exists_until_at)
         ) as unseen_tick_count
     from ticks
     inner join tasks
         on tasks.task_id = ticks.task_id
-    cross join context
     group by ticks.task_id
 
 )

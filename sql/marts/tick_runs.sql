@@ -40,13 +40,11 @@ exact_runs as (
 
 other_runs as (
 
-    -- By minute, so that the join below stays an equality: the minute itself and both neighbours, which hold all
-    -- within core.tick_tolerance().
     select
         runs.task_id,
         runs.run_id,
         runs.created_at,
-        unnest([-60, 0, 60]) + (epoch(runs.created_at) // 60)::bigint * 60 as minute
+        (epoch(runs.created_at) // 60)::bigint * 60 as minute
     from runs
     where not exists (
         select 1
@@ -59,10 +57,12 @@ other_runs as (
 
 free_ticks as (
 
+    -- By minute, so that the join below stays an equality: the minute itself and both neighbours, which hold all
+    -- within core.tick_tolerance(). Few ticks are left here, but runs are many.
     select
         ticks.task_id,
         ticks.tick_at,
-        (epoch(ticks.tick_at) // 60)::bigint * 60 as minute
+        unnest([-60, 0, 60]) + (epoch(ticks.tick_at) // 60)::bigint * 60 as minute
     from ticks
     anti join exact_runs
         on exact_runs.task_id = ticks.task_id

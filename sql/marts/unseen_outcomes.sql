@@ -1,13 +1,7 @@
 -- How did the runs end whose end nobody saw? What the seen runs of the same hours of the day let expect.
 -- Grain: one row per task and window of 1, 7, 30 and 90 days with such a run. Key: task_id, window_days.
 -- Unseen are missing runs, and runs without a known outcome. Test runs and other environments are left out.
-with context as (
-
-    select * from core.build_context
-
-),
-
-windows as (
+with windows as (
 
     select
         unnest([1, 7, 30, 90]) as window_days
@@ -59,9 +53,9 @@ first_hours as (
         events.task_id,
         date_part('hour', make_timestamp(epoch_us(events.due_at))) as hour,
         case
-            when events.due_at > context.as_of_at - to_hours(24) then 1
-            when events.due_at > context.as_of_at - to_hours(24 * 7) then 7
-            when events.due_at > context.as_of_at - to_hours(24 * 30) then 30
+            when events.due_at > core.as_of() - to_hours(24) then 1
+            when events.due_at > core.as_of() - to_hours(24 * 7) then 7
+            when events.due_at > core.as_of() - to_hours(24 * 30) then 30
             else 90
         end as first_window_days,
         count(*) filter (outcome in ('in_flight', 'unknown')) as unseen_count,
@@ -70,9 +64,8 @@ first_hours as (
         count(*) filter (not is_seen and outcome in ('succeeded', 'failed')) as recovered_count,
         count(*) filter (not is_seen and outcome = 'failed') as recovered_failed_count
     from events
-    cross join context
-    where events.due_at > context.as_of_at - to_hours(24 * 90)
-        and events.due_at <= context.as_of_at
+    where events.due_at > core.as_of() - to_hours(24 * 90)
+        and events.due_at <= core.as_of()
     group by all
 
 ),

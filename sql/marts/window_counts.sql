@@ -1,13 +1,7 @@
 -- All that can be summed of a task's last 1, 7, 30 and 90 days. The marts over windows are read from here.
 -- Grain: one row per window, task, model in force and worker version that had a run. Key: those four.
 -- Counts of outcomes leave out test runs and other environments; money is split into counted runs and the rest.
-with context as (
-
-    select * from core.build_context
-
-),
-
-windows as (
+with windows as (
 
     select
         unnest([1, 7, 30, 90]) as window_days
@@ -20,15 +14,14 @@ aged_runs as (
     select
         facts.*,
         case
-            when facts.created_at > context.as_of_at - to_hours(24) then 1
-            when facts.created_at > context.as_of_at - to_hours(24 * 7) then 7
-            when facts.created_at > context.as_of_at - to_hours(24 * 30) then 30
+            when facts.created_at > core.as_of() - to_hours(24) then 1
+            when facts.created_at > core.as_of() - to_hours(24 * 7) then 7
+            when facts.created_at > core.as_of() - to_hours(24 * 30) then 30
             else 90
         end as first_window_days
     from marts.runs_in_force as facts
-    cross join context
-    where facts.created_at > context.as_of_at - to_hours(24 * 90)
-        and facts.created_at <= context.as_of_at
+    where facts.created_at > core.as_of() - to_hours(24 * 90)
+        and facts.created_at <= core.as_of()
 
 ),
 

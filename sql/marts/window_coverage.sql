@@ -1,13 +1,7 @@
 -- How completely are the last 1, 7, 30 and 90 days of each task known? The rates over windows read it from here.
 -- Grain: one row per task and window. Key: task_id, window_days. Windows end at the build's now, in whole 24 hours.
 -- A window that begins before the task was observed (and was there) has a status of its own: not_observed_that_long.
-with context as (
-
-    select * from core.build_context
-
-),
-
-windows as (
+with windows as (
 
     select
         unnest([1, 7, 30, 90]) as window_days
@@ -17,11 +11,9 @@ windows as (
 bounded_windows as (
 
     select
-        windows.window_days,
-        context.as_of_at,
-        context.as_of_at - to_hours(24 * windows.window_days) as from_at
+        window_days,
+        core.as_of() - to_hours(24 * window_days) as from_at
     from windows
-    cross join context
 
 ),
 
@@ -34,7 +26,8 @@ observed as (
     from core.runs as runs
     inner join bounded_windows as windows
         on runs.created_at > windows.from_at
-        and runs.created_at <= windows.as_of_at
+    where runs.created_at > core.as_of() - to_hours(24 * 90)
+        and runs.created_at <= core.as_of()
     group by runs.task_id, windows.window_days
 
 ),
@@ -77,10 +70,9 @@ judged_tasks as (
             when tasks.deleted_at is not null
                 then tasks.schedule_id is not null and coalesce(ticks.announced_until_at <= tasks.deleted_at, true)
             -- A poll and the build after it are one thing; an hour later the newest runs count as not seen.
-            else coalesce(tasks.observed_until_at < context.as_of_at - interval 1 hour, true)
+            else coalesce(tasks.observed_until_at < core.as_of() - interval 1 hour, true)
         end as is_open_ended
     from core.tasks as tasks
-    cross join context
     left join uncountable
         on uncountable.task_id = tasks.task_id
     left join marts.task_ticks as ticks

@@ -49,6 +49,36 @@ cross join before
 where known.date < before.closed_until
     and known.date not in (select date from vouched);
 
+-- Most of them tell what they told: days are compared by a digest of their rows before they are compared by task.
+create or replace temp table differing_days as
+with digests_then as (
+
+    select
+        date,
+        sum(hash(task_id, run_count, failed_count, total_cents, runs_missing_count)) as digest
+    from published.marts.task_day_facts
+    where date in (select date from candidate_days)
+    group by date
+
+),
+
+digests_now as (
+
+    select
+        date,
+        sum(hash(task_id, run_count, failed_count, total_cents, runs_missing_count)) as digest
+    from marts.task_day_facts
+    where date in (select date from candidate_days)
+    group by date
+
+)
+
+select coalesce(earlier.date, now.date) as date
+from digests_then as earlier
+full join digests_now as now
+    on now.date = earlier.date
+where now.digest is distinct from earlier.digest;
+
 create or replace temp table restated_days as
 with earlier as (
 
@@ -60,7 +90,7 @@ with earlier as (
         sum(total_cents)::decimal(38, 20) as cents,
         sum(runs_missing_count)::decimal(38, 20) as missing
     from published.marts.task_day_facts
-    where date in (select date from candidate_days)
+    where date in (select date from differing_days)
     group by date, task_id
 
 ),
@@ -75,7 +105,7 @@ now as (
         sum(total_cents)::decimal(38, 20) as cents,
         sum(runs_missing_count)::decimal(38, 20) as missing
     from marts.task_day_facts
-    where date in (select date from candidate_days)
+    where date in (select date from differing_days)
     group by date, task_id
 
 ),

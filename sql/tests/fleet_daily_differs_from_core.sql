@@ -15,12 +15,13 @@ with counted as (
         coalesce(sum(total_cents) filter (outcome = 'failed'), 0) as wasted_cents
     from core.runs as runs
     cross join core.build_context as context
+    where core.is_checked(runs.created_date)
     group by date
 
 )
 
 select coalesce(fleet.date, counted.date) as date
-from marts.fleet_daily as fleet
+from (from marts.fleet_daily where core.is_checked(date)) as fleet
 full join counted
     on counted.date = fleet.date
 where fleet.date is null

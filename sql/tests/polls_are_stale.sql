@@ -6,7 +6,6 @@ select
     max(polls.poll_id) as poll_id,
     max(polls.finished_at) as finished_at
 from core.polls as polls
-cross join core.build_context as context
 where polls.status in ('succeeded', 'suspect', 'partial')
 group by core.shard_of(polls.poll_id)
-having max(polls.finished_at) < any_value(context.as_of_at) - interval 26 hours
+having max(polls.finished_at) < core.as_of() - interval 26 hours

@@ -29,6 +29,7 @@ counted as (
         on versions.task_id = runs.task_id
         and versions.in_force_from <= coalesce(runs.started_at, runs.created_at)
     cross join core.build_context as context
+    where core.is_month_checked(date_trunc('month', runs.created_date)::date)
     group by month, versions.account_id, versions.artist_account_id
 
 ),
@@ -43,6 +44,7 @@ shown as (
         coalesce(total_cents, 0) as total_cents,
         coalesce(wasted_cents, 0) as wasted_cents
     from marts.spend_monthly
+    where core.is_month_checked(month)
 
 )
 

@@ -7,9 +7,8 @@ select distinct
 from marts.task_health as health
 inner join core.missing_runs as missing
     on missing.task_id = health.task_id
-cross join core.build_context as context
 where missing.recovered_run_id is null
     and (
-        (health.coverage_status_7d = 'complete' and missing.tick_at > context.as_of_at - interval 168 hours)
-        or (health.coverage_status_30d = 'complete' and missing.tick_at > context.as_of_at - interval 720 hours)
+        (health.coverage_status_7d = 'complete' and missing.tick_at > core.as_of() - interval 168 hours)
+        or (health.coverage_status_30d = 'complete' and missing.tick_at > core.as_of() - interval 720 hours)
     )

@@ -21,10 +21,10 @@ counted as (
         ) as failed_count,
         coalesce(sum(total_cents), 0) as all_cents
     from core.runs as runs
-    cross join core.build_context as context
     inner join windows
-        on runs.created_at > context.as_of_at - to_hours(24 * windows.window_days)
-        and runs.created_at <= context.as_of_at
+        on runs.created_at > core.as_of() - to_hours(24 * windows.window_days)
+    where runs.created_at > core.as_of() - to_hours(24 * 90)
+        and runs.created_at <= core.as_of()
     group by windows.window_days, runs.task_id
 
 ),

@@ -9,7 +9,7 @@ from pipelines.database.sql_text import statement
 from pipelines.transform.build_days import DayBuild
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models, utc
 
-BY_DAY = [one for one in models() if one.rebuilt_by_day]
+BY_DAY = [one for one in models() if one.rebuilt_by]
 CHOSEN = [model("day_inputs"), *BY_DAY]
 KEYS = {one.key for one in CHOSEN}
 # On the evening before, in New York, so that no day of the reporting zone is one of UTC.

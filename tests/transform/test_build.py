@@ -54,6 +54,16 @@ def test_macros_of_another_version_are_made_again(tmp_path: Path) -> None:
         assert con.execute("select core.counted(2, 'run')").fetchone() == ("2 runs",)
 
 
+@pytest.mark.parametrize("as_of", ["2026-08-20T10:00:00", "2026-01-02T03:04:05.678901"])
+def test_the_constant_is_the_now_of_the_build(as_of: str) -> None:
+    house = WarehouseBuilder()
+    now = "select core.as_of(), (select as_of_at from core.build_context)"
+    house.rows("build_context", {"as_of_at": "2020-01-01T00:00:00Z"})
+    assert house.query(now) == [(utc("2020-01-01T00:00:00"),) * 2], "before a build it is what the row says"
+    house.build(as_of=utc(as_of))
+    assert house.query(now) == [(utc(as_of),) * 2]
+
+
 @pytest.mark.slow
 def test_build_writes_the_clock_that_marts_know() -> None:
     house = WarehouseBuilder().poll("p2", started_at="2026-08-20T11:30:00Z", source="newest")

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadModel
-from pipelines.transform.build_days import fingerprint_of, ranges_of
+from pipelines.transform.build_days import fingerprint_of, months_of, ranges_of
 from tests.support.day_history import BY_DAY, KEYS, ZONE, built_by_day, history, updates
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models
 
-READ = {"core.runs", "core.missing_runs", "core.build_context", "marts.day_inputs", "marts.coverage_facts"}
+READ = {"core.runs", "core.missing_runs", "core.build_context", "marts.day_inputs"} | {one.relation for one in BY_DAY}
 
 
 def test_what_a_day_reads_is_an_input_of_it() -> None:
@@ -27,7 +27,7 @@ def test_what_a_day_reads_is_an_input_of_it() -> None:
     digested = set(re.findall(r"\w+", inputs[inputs.index("bit_xor(hash(") :].partition("))")[0]))
     used = {word for one in BY_DAY for word in re.findall(r"\w+", re.sub("--.*|'.*?'", "", one.sql))}
     assert used & columns <= digested
-    assert not any("as_of_at" in one.sql for one in BY_DAY), "of the build's now only inputs tell"
+    assert not any("as_of" in one.sql for one in BY_DAY), "of the build's now only inputs tell"
 
 
 CHANGES: dict[str, str] = {
@@ -183,6 +183,30 @@ def test_ranges_hold_every_day_and_few_others() -> None:
     days = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9), date(2026, 3, 1)]
     assert [*ranges_of(days)] == [(days[0], date(2026, 1, 10)), (days[3], date(2026, 3, 2))]
     assert [*ranges_of([])] == []
+
+
+def test_months_of_ranges_are_whole_and_come_once() -> None:
+    ranges = [
+        (date(2025, 12, 30), date(2026, 1, 2)),
+        (date(2026, 1, 20), date(2026, 2, 1)),
+        (date(2026, 3, 1), date(2026, 3, 2)),
+    ]
+    firsts = [date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)]
+    assert [*months_of(ranges)] == [(firsts[0], firsts[1]), (firsts[1], firsts[2]), (firsts[3], firsts[4])]
+    assert [*months_of([])] == []
+
+
+def test_days_of_the_fleet_come_though_no_task_is_there() -> None:
+    house, first = WarehouseBuilder(), date(2026, 8, 1)
+    for later in (timedelta(), timedelta(days=3)):
+        built_by_day(house, NOW + later)
+        assert house.query("select date from marts.fleet_daily") == [((NOW + later).date(),)]
+    house.run("first", "t", created_at="2026-08-01T09:00:00Z")
+    built_by_day(house, NOW + timedelta(days=4))
+    assert house.query("select min(date), count(*) from marts.fleet_daily") == [(first, (NOW.date() - first).days + 5)]
+    house.con.execute("delete from core.runs")
+    built_by_day(house, NOW + timedelta(days=5))
+    assert house.query("select count(*) from marts.fleet_daily") == [(1,)]
 
 
 Nights = list[tuple[list[tuple[str, list[Any]]], int]]
