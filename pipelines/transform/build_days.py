@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import pairwise
 
 import duckdb
 
@@ -89,7 +90,14 @@ class DayBuild:
         self.con.execute("drop table if exists inputs_before; drop table if exists changed_inputs")
 
     def _build_all(self, model: Model) -> None:
-        self.con.execute(f"create or replace table {model.relation} as {model.sql}")
+        """Make all days, quarter by quarter: what is not in memory at once is not written to disk and read again."""
+        [(first_date, last_date)] = self.con.execute(statement("build", "fleet_days")).fetchall()
+        first, *others = quarters_of(first_date, last_date)
+        with _scope(self.con, *first):
+            self.con.execute(f"create or replace table {model.relation} as {model.sql}")
+        for quarter in others:
+            with _scope(self.con, *quarter):
+                self.con.execute(f"insert into {model.relation} by name {model.sql}")
 
     def _compare(self, model: Model) -> int:
         """Build all days, and count those that were not the same, row by row, as built day by day."""
@@ -175,6 +183,13 @@ def months_of(ranges: Sequence[Range]) -> Iterator[Range]:
     )
     for month in months:
         yield month, (month + timedelta(days=31)).replace(day=1)
+
+
+def quarters_of(first: date, last: date) -> list[Range]:
+    """Return the calendar quarters that hold the days from `first` to `last`; the outer ones hold all days beyond."""
+    starts = [date(year, month, 1) for year in range(first.year, last.year + 1) for month in (1, 4, 7, 10)]
+    within = [start for start in starts if first < start <= last]
+    return [*pairwise((date.min, *within, date.max))]
 
 
 def _place(model: Model) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadModel
-from pipelines.transform.build_days import fingerprint_of, months_of, ranges_of
+from pipelines.transform.build_days import fingerprint_of, months_of, quarters_of, ranges_of
 from tests.support.day_history import BY_DAY, KEYS, ZONE, built_by_day, history, updates
 from tests.support.warehouse_builder import NOW, WarehouseBuilder, model, models
 
@@ -194,6 +195,12 @@ def test_months_of_ranges_are_whole_and_come_once() -> None:
     firsts = [date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), date(2026, 4, 1)]
     assert [*months_of(ranges)] == [(firsts[0], firsts[1]), (firsts[1], firsts[2]), (firsts[3], firsts[4])]
     assert [*months_of([])] == []
+
+
+def test_quarters_hold_every_day_once() -> None:
+    assert quarters_of(date(2026, 1, 1), date(2026, 3, 31)) == [(date.min, date.max)]
+    starts = [date(2025, 10, 1), date(2026, 1, 1), date(2026, 4, 1)]
+    assert quarters_of(date(2025, 9, 30), date(2026, 4, 1)) == [*pairwise([date.min, *starts, date.max])]
 
 
 def test_days_of_the_fleet_come_though_no_task_is_there() -> None:
