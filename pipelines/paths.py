@@ -87,6 +87,11 @@ class Layout:
         return self.work / "publish.lock"
 
     @property
+    def pictures_file(self) -> Path:
+        """The charts that Dagster's pages show, as last drawn; may be deleted."""
+        return self.work / "pictures.json"
+
+    @property
     def privacy_key_file(self) -> Path:
         """The random per-warehouse hash key, used when RECOUP_PRIVACY_KEY is not set."""
         return self.work / "privacy.key"

@@ -93,7 +93,7 @@ class Pipeline:
         if self.write_report is None:
             return {}
         with self.warehouse.write() as con:
-            return pictures(con)
+            return pictures(con, self.settings.layout.pictures_file)
 
     def check(self) -> list[CheckResult]:
         """Run all checks on core and marts; built first, when a poll came between."""

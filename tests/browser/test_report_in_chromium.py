@@ -167,7 +167,7 @@ class TestFilter:
 def test_the_pictures_for_dagster_are_images(chromium: Page, pages: dict[str, Path], tmp_path: Path) -> None:
     house = WarehouseBuilder().task(title=worlds.SCRIPT).run("r1", outcome="failed", status="FAILED")
     house.build()
-    drawn = pictures(house.con)
+    drawn = pictures(house.con, tmp_path / "pictures.json")
     assert {name for _, name in drawn} == {"fleet_daily", "spend_daily", "failure_rates"}
     addresses = [markdown.rpartition("(")[2].removesuffix(")") for markdown in drawn.values()]
     page = tmp_path / "pictures.html"
