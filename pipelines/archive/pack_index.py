@@ -39,6 +39,8 @@ class Known:
     chunks: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
     bodies: dict[bytes, Kept] = field(default_factory=dict)
     poll_ids: set[str] = field(default_factory=set)
+    # The bytes of the first entry, once they were found sound: each entry is packed against them.
+    first: bytes = b""
 
     @property
     def end(self) -> int:

@@ -96,7 +96,7 @@ class _Draft:
     """An entry that is being made."""
 
     def __init__(self, known: Known, packs: Packs, poll_id: str) -> None:
-        self._data: list[bytes] = []
+        self._data: list[memoryview] = []
         self.recipes: list[Recipe] = []
         self._known = known
         self._packs = packs
@@ -122,7 +122,7 @@ class _Draft:
         first = next(iter(self._used.values()), (0, b""))
         return write_entry(self.table, b"".join(self._data), first[1])
 
-    def piece(self, chunk: bytes) -> tuple[int, int, int]:
+    def piece(self, chunk: memoryview) -> tuple[int, int, int]:
         """Say where a chunk stands, byte for byte; one that stands nowhere yet is added."""
         name = xxhash.xxh3_64_digest(chunk)
         if name in self._own and self._data[self._own[name][0]] == chunk:
@@ -141,16 +141,24 @@ class _Draft:
     def _source(self, number: int) -> tuple[int, bytes]:
         """Open an older entry; of a damaged one no byte is believed, so that its damage goes no further."""
         if number not in self._used:
-            source = self._known.sources[number]
-            try:
-                self._packs.check_entry(self._path, source)
-                data = self._packs.data(self._path, source)
-            except ArchiveDamaged:
-                if number == 1:
-                    raise  # what all others are packed against
-                data = b""
-            self._used[number] = len(self._used) + 1, data
+            self._used[number] = len(self._used) + 1, self._first() if number == 1 else self._other(number)
         return self._used[number]
+
+    def _first(self) -> bytes:
+        # Once a poll: each entry that it appends makes another file of the pack, of which nothing is known to be sound.
+        self._known.first = self._known.first or self._sound(1)
+        return self._known.first
+
+    def _other(self, number: int) -> bytes:
+        try:
+            return self._sound(number)
+        except ArchiveDamaged:
+            return b""
+
+    def _sound(self, number: int) -> bytes:
+        source = self._known.sources[number]
+        self._packs.check_entry(self._path, source)
+        return self._packs.data(self._path, source)
 
 
 def _groups(bodies: dict[bytes, Response]) -> Iterator[dict[bytes, Response]]:
@@ -165,12 +173,13 @@ def _groups(bodies: dict[bytes, Response]) -> Iterator[dict[bytes, Response]]:
         yield group
 
 
-def _chunks(body: bytes, kind: Kind) -> list[bytes]:
+def _chunks(body: bytes, kind: Kind) -> list[memoryview]:
     """Cut a body where its objects begin; one of a single object, or of none, is a chunk of its own."""
     starts = starts_of(body, kind)
     if len(starts) < 2:
-        return [body]
-    return [body[start:end] for start, end in zip([0, *starts], [*starts, len(body)], strict=True)]
+        return [memoryview(body)]
+    whole = memoryview(body)
+    return [whole[start:end] for start, end in zip([0, *starts], [*starts, len(body)], strict=True)]
 
 
 def _joined(pieces: Iterable[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -18,7 +18,7 @@ from pipelines.atomic_write import append_whole, create_whole, write_whole
 from pipelines.paths import PRIVATE_DIR_MODE
 
 # So much of what was unpacked is kept: bodies of one poll, and of polls one after another, share most of it.
-CACHE_BYTES = 32 << 20
+CACHE_BYTES = 16 << 20
 # A pack of up to so much is read as a whole: of a small fleet that is one seek for all of its polls.
 WHOLE_BYTES = 8 << 20
 

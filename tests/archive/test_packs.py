@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.archive import pack_writer
+from pipelines.archive.packs import Packs
 from pipelines.archive.store import Archive
 from pipelines.archive.verify import verify
 from pipelines.recoup.endpoints import Request
@@ -116,6 +117,18 @@ def test_the_same_bytes_again_are_not_written_again(tmp_path: Path) -> None:
     told(archive, 1, *read_back(archive)[0], b"")
     assert packs(archive) == [pack]
     assert pack.stat().st_size == size
+
+
+def test_the_first_entry_is_looked_at_once_a_poll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a large poll appends makes another file of its pack each time; the entry is unpacked for the first of them."""
+    archive, looked = fill(Archive(tmp_path / "archive"), polls=1), list[int]()
+    monkeypatch.setattr(Packs, "check_entry", lambda _self, _path, source: looked.append(source.offset))
+    writer = begin(archive, 1)
+    for number in range(3):
+        answer(writer, *(body([task(f"task_{number}_{each}")]) for each in range(4)))
+    end(writer)
+    assert looked == [0, 0], "once before anything is written, once by the poll that packs against it"
+    assert len(read_back(archive)[1]) == 12
 
 
 def test_an_archive_of_before_is_read_and_goes_on_in_packs(tmp_path: Path) -> None:
