@@ -34,6 +34,10 @@ class _Identity(NamedTuple):
     changed_ns: int
 
 
+# Which file, and from where to where in it.
+_EntryKey = tuple[_Identity, int, int]
+
+
 class Packs:
     """The folder `packs/<year-month>/<name>.pack`. Used by several threads."""
 
@@ -166,24 +170,32 @@ class Packs:
 
 
 class _Cache:
-    """What was unpacked last, up to CACHE_BYTES, and which entries were found sound; of a file as it is now."""
+    """What was unpacked last, up to CACHE_BYTES, and which entries were found sound; of a file as it is now.
+
+    The first entry of the pack in use stays beside that: all others are packed against it.
+    """
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[_Identity, int, int], _Entry] = OrderedDict()
+        self._entries: OrderedDict[_EntryKey, _Entry] = OrderedDict()
         self._size = 0
+        self._first: tuple[_EntryKey, _Entry] | None = None
         self._sound: set[tuple[_Identity, Source]] = set()
         self._lock = Lock()
 
-    def get(self, key: tuple[_Identity, int, int]) -> _Entry | None:
+    def get(self, key: _EntryKey) -> _Entry | None:
         with self._lock:
+            if self._first and self._first[0] == key:
+                return self._first[1]
             found = self._entries.get(key)
             if found:
                 self._entries.move_to_end(key)
             return found
 
-    def put(self, key: tuple[_Identity, int, int], entry: _Entry) -> None:
+    def put(self, key: _EntryKey, entry: _Entry) -> None:
         with self._lock:
-            if key not in self._entries and len(entry[1]) <= CACHE_BYTES:
+            if key[1] == 0:
+                self._first = key, entry
+            elif key not in self._entries and len(entry[1]) <= CACHE_BYTES:
                 self._entries[key] = entry
                 self._size += len(entry[1])
             while self._size > CACHE_BYTES:
