@@ -1,13 +1,22 @@
 -- Attempts, as 20_insert_new_runs.sql does runs: new ones that are met once go in as they are, the others are left to
--- 22_upsert_attempts.sql.
+-- 22_upsert_attempts.sql. Their ids tell no time, so all ids are looked at: only for the places of those that are known,
+-- as whole rows beside them would all be read.
+create or replace temp table known_places as
+select rowid as place
+from core.attempts
+where attempt_id in (select attempt_id from stage.attempts);
+
+create or replace temp table known_attempts as
+select * from core.attempts
+where rowid in (select place from known_places);
+
 create or replace temp table upserted_attempt_ids as
 select attempt_id
 from stage.attempts
 where run_id in (select run_id from upserted_ids)
 union
 select attempt_id
-from stage.attempts
-where attempt_id in (select attempt_id from core.attempts)
+from known_attempts
 union
 select attempt_id
 from stage.attempts

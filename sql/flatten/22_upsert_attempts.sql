@@ -1,8 +1,4 @@
 -- Attempts are upserted like runs, by their own id: when two runs claim one, it belongs to the one that said so last.
-create or replace temp table known_attempts as
-select * from core.attempts
-where attempt_id in (select attempt_id from upserted_attempt_ids);
-
 create or replace temp table merged_attempts as
 select * from core.attempts limit 0;
 

@@ -14,6 +14,10 @@ from core.missing_runs
 where recovered_run_id is null
     and gap_id in (select gap_id from core.coverage_gaps where detected_poll_id = getvariable('poll_id'));
 
+-- As constants: DuckDB then leaves older rows unread.
+set variable fresh_runs_from = (select min(created_at) - core.tick_tolerance() from fresh_runs);
+set variable fresh_missing_from = (select min(tick_at) - core.tick_tolerance() from fresh_missing);
+
 create or replace temp table paired as
 with candidates as (
 
@@ -27,7 +31,7 @@ with candidates as (
         on m.task_id = r.task_id
         and m.tick_at between r.created_at - core.tick_tolerance() and r.created_at + core.tick_tolerance()
     where m.recovered_run_id is null
-        and m.tick_at >= (select min(created_at) - core.tick_tolerance() from fresh_runs)
+        and m.tick_at >= getvariable('fresh_runs_from')
 
     union
 
@@ -40,7 +44,7 @@ with candidates as (
     inner join core.runs as r
         on r.task_id = m.task_id
         and r.created_at between m.tick_at - core.tick_tolerance() and m.tick_at + core.tick_tolerance()
-    where r.created_at >= (select min(tick_at) - core.tick_tolerance() from fresh_missing)
+    where r.created_at >= getvariable('fresh_missing_from')
 
 ),
 
