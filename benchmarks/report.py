@@ -35,7 +35,11 @@ AGAIN = ("product_again", "product_delta")
 # What surrounds a load (around.py), and what each is compared with.
 AROUND = {
     "fetch": ("50 accounts of 40 tasks, answers after 200 ms", "fetch_floor", "calls x 200 ms / concurrency"),
-    "publish": ("publish", "publish_copy", "copying the file and having it on disk"),
+    "publish": (
+        "publish: copied, every value read, all days checked",
+        "publish_copy",
+        "copying the file and having it on disk",
+    ),
     "cli_help": ("`recoup-warehouse --help`", "cli_floor", "starting Python"),
     "cli_query": ("`recoup-warehouse query`", "cli_floor", "starting Python"),
     "dagster_nightly": ("Dagster run of `nightly`, nothing new", "dagster_floor", "importing Dagster, opening both"),

@@ -8,8 +8,8 @@
 -- schedule was never gone. A hole begins where the one before it ended: no tick is counted twice.
 --
 -- A hole begins at the newest run that the last good look saw, since runs come in order and may come late. Of the ticks
--- that had waited for longer than the allowance at that look, at most the first can still have got a run: the others
--- are skipped.
+-- that had waited for longer than the allowance at that look, at most one can still have got a run: the others are
+-- skipped. The first of them stands for it: where the newest run seen was late itself, it may have been a later one.
 create or replace temp table holes as
 with found as (
 
