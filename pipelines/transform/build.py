@@ -61,12 +61,13 @@ def build(
         days = DayBuild.begin(con, models, chosen, reporting_timezone, as_of, full)
         _write_dates(con, reporting_timezone, is_renewed=full or days.is_compared)
         fill_expected(con, as_of=as_of, reporting_timezone=reporting_timezone)
-        for done, model in enumerate(chosen):
-            if progress:
-                progress(model.relation, done, len(chosen))
-            started = perf_counter()
-            _build_model(con, model, days)
-            report.seconds[model.key] = perf_counter() - started
+        with _constant_now(con, as_of):
+            for done, model in enumerate(chosen):
+                if progress:
+                    progress(model.relation, done, len(chosen))
+                started = perf_counter()
+                _build_model(con, model, days)
+                report.seconds[model.key] = perf_counter() - started
         days.end()
         report.row_counts.update(_count_tables(con, chosen))
         report.days.update(days.days or {})
@@ -91,7 +92,15 @@ def _write_context(con: Connection, as_of: datetime, reporting_timezone: str) ->
     context = {"as_of": as_of, "reporting_timezone": reporting_timezone, "version": version("recoup-warehouse")}
     con.execute("delete from core.build_context")
     con.execute(statement("build", "build_context"), context)
+
+
+@contextmanager
+def _constant_now(con: Connection, as_of: datetime) -> Iterator[None]:
+    """Let sql/macros/as_of.sql give a constant while marts are built; a rollback puts it back as it was."""
     con.execute(f"create or replace macro core.as_of() as {literal(as_of)}")
+    yield
+    # What is published has the same macros as the day before: where one differs, the lake makes all of its views again.
+    con.execute(statement("macros", "as_of"))
 
 
 def _write_dates(con: Connection, reporting_timezone: str, *, is_renewed: bool) -> None:

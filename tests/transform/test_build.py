@@ -3,7 +3,7 @@
 import shutil
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,24 @@ def test_the_constant_is_the_now_of_the_build(as_of: str) -> None:
     now = "select core.as_of(), (select as_of_at from core.build_context)"
     house.rows("build_context", {"as_of_at": "2020-01-01T00:00:00Z"})
     assert house.query(now) == [(utc("2020-01-01T00:00:00"),) * 2], "before a build it is what the row says"
-    house.build(as_of=utc(as_of))
+    told = "select macro_definition from duckdb_functions() where function_name = 'as_of'"
+    probe = replace(model("run_lateness"), sql=f"select core.as_of() as as_of_at, ({told}) as told")
+    house.build(models=[probe], as_of=utc(as_of))
+    [(built_at, constant)] = house.query("from marts.run_lateness")
+    assert built_at == utc(as_of)
+    assert "build_context" not in constant, "while marts are built it is a constant"
     assert house.query(now) == [(utc(as_of),) * 2]
+
+
+def test_no_macro_differs_from_night_to_night() -> None:
+    """Where one does, the lake makes all of its views again."""
+    house, seen = WarehouseBuilder().task("t").run("r", "t"), list[Any]()
+    macros = "select function_name, macro_definition from duckdb_functions() where schema_name = 'core' order by all"
+    for hours in (0, 30):
+        house.build(as_of=NOW + timedelta(hours=hours))
+        seen.append(house.query(macros))
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 20
 
 
 @pytest.mark.slow
