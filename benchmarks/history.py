@@ -20,7 +20,7 @@ TASKS = 10_000
 # Longer ones are made of copies of one of so many weeks.
 PART_WEEKS = 100
 # Real run ids begin with their time; ids of other weeks must, too, or nobody could skip them.
-RUN_ID = "printf('run_%x', ('0x' || substr(run_id, 5, 11))::bigint - {days} * 86400000) || substr(run_id, 16)"
+RUN_ID = "printf('run_%x', ('0x' || substr(run_id, 5, 11))::bigint - {days}::bigint * 86400000) || substr(run_id, 16)"
 COPY_RUNS = f"""
 insert into core.runs by name
 select * replace (
