@@ -149,7 +149,7 @@ bench: setup benchmarks/.venv/.ready ## Measure this product, the floor and the 
 	$(BIN)/python -m benchmarks.nights
 	$(BIN)/python -m benchmarks.report
 
-bench-50m: setup ## The same delta on 50 million runs: a quarter of an hour, and 40 GB of disk; docs/performance.md is written by `make bench`
+bench-long: setup ## The same delta on 50 million runs: a quarter of an hour, and 40 GB of disk; docs/performance.md is written by `make bench`
 	$(BIN)/python -m benchmarks.history --weeks 1000 --repeat 1
 
-.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all lake soak test-slow proof nights bench bench-50m
+.PHONY: help setup lock audit run dev report test lint types fmt docs clean superset bi test-bi browser torture torture-all lake soak test-slow proof nights bench bench-long

@@ -1,6 +1,6 @@
 """Growth: does the same poll cost the same on 5 M runs of history as on 50 k?
 
-Warehouses with the same last week: one holds only that, the others nine, ninety-nine or (`make bench-50m`) 999 weeks before
+Warehouses with the same last week: one holds only that, the others nine, ninety-nine or (`make bench-long`) 999 weeks before
 it too, copied by SQL in time order, as polling would have left them. Then the same delta is loaded into copies of all.
 """
 
