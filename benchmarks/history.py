@@ -1,7 +1,7 @@
 """Growth: does the same poll cost the same on 5 M runs of history as on 50 k?
 
-Warehouses with the same last week: one holds only that, the others nine, ninety-nine or (`make bench-long`) 999 weeks before
-it too, copied by SQL in time order, as polling would have left them. Then the same delta is loaded into copies of all.
+Warehouses with the same last week: one holds only that, others 9, 99 or (`make bench-long`) 999 weeks before it too,
+copied by SQL in time order, as polling would have left them. Then the same delta is loaded into copies of all.
 """
 
 import argparse
