@@ -236,14 +236,9 @@ def main() -> None:
     sizes = sorted({row.tasks for row in rows if row.name == "floor"}, reverse=True)
     compared = max((row.tasks for row in rows if row.name == "dlt_arrow"), default=sizes[0])
     images = "\n".join(f"![{path.stem.split('_')[1]}](img/{path.name})" for path in plots(rows, compared))
-    parts = [
-        measured_on(files),
-        *(size_table(rows, tasks) for tasks in sizes),
-        history_table(rows),
-        around_table(rows),
-        nights_table(rows),
-        images,
-    ]
+    tables = [size_table(rows, tasks) for tasks in sizes]
+    tables += [history_table(rows), around_table(rows), nights_table(rows)]
+    parts = [measured_on(files), *tables, images]
     page = PAGE.read_text("utf-8")
     head, tail = page.split(BEGIN)[0], page.split(END)[1]
     PAGE.write_text(f"{head}{BEGIN}\n\n" + "\n\n".join(filter(None, parts)) + f"\n\n{END}{tail}", encoding="utf-8")

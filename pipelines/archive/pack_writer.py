@@ -176,10 +176,9 @@ def _groups(bodies: dict[bytes, Response]) -> Iterator[dict[bytes, Response]]:
 
 def _chunks(body: bytes, kind: Kind) -> list[memoryview]:
     """Cut a body where its objects begin; one of a single object, or of none, is a chunk of its own."""
-    starts = starts_of(body, kind)
+    starts, whole = starts_of(body, kind), memoryview(body)
     if len(starts) < 2:
-        return [memoryview(body)]
-    whole = memoryview(body)
+        return [whole]
     return [whole[start:end] for start, end in zip([0, *starts], [*starts, len(body)], strict=True)]
 
 
